@@ -1,0 +1,250 @@
+"""How bytes reach the engine: a small interface and its HTTP implementation.
+
+Standard library only, and ``http.client`` on purpose: it knows no proxy, so that a proxy set in
+QGIS, in the system or in the environment cannot come between the plugin and the local engine.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from rsrefseg_qgis.errors import (
+    EngineCertificateError,
+    EngineProtocolError,
+    EngineTimeoutError,
+    EngineUnreachableError,
+    SettingError,
+    tr,
+)
+
+CONNECT_TIMEOUT_S = 10.0
+# What http.client raises when the peer goes away, refuses, or the network does.
+BROKEN = (OSError, http.client.HTTPException)
+
+
+@dataclass(frozen=True)
+class RawResponse:
+    """Status and body of an answer."""
+
+    status: int
+    body: bytes
+
+
+class Transport(Protocol):
+    """What `EngineClient` needs; `MockTransport` is the one for tests."""
+
+    def send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> RawResponse:
+        """Send a request and read the whole answer."""
+
+    def stream(self, path: str, headers: Mapping[str, str], timeout_s: float) -> Iterator[bytes]:
+        """GET a path and yield the lines of a 200 answer as they come.
+
+        Raises:
+            StreamRefused: the status is not 200.
+        """
+
+    def close(self) -> None:
+        """Give up idle connections."""
+
+
+class StreamRefusedError(Exception):
+    """A stream was answered with an error; never reaches the user."""
+
+    def __init__(self, response: RawResponse) -> None:
+        super().__init__(f"HTTP status {response.status}")
+        self.response = response
+
+
+class HttpTransport:
+    """HTTP/1.1 with kept connections; may be used from many threads at once.
+
+    Args:
+        base_url: ``http://127.0.0.1:PORT`` or ``https://host[:port][/prefix]``.
+        context: TLS context for https; None for the system's certificates.
+    """
+
+    def __init__(self, base_url: str, context: ssl.SSLContext | None = None) -> None:
+        parts = urlsplit(base_url)
+        try:
+            port = parts.port
+        except ValueError:
+            port = -1
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
+            raise SettingError(
+                tr(
+                    "“{url}” is no address of an engine; give one like https://server:8443 "
+                    "in the plugin's settings."
+                ).format(url=base_url)
+            )
+        self.base_url = base_url.rstrip("/")
+        self._secure = parts.scheme == "https"
+        self._host = parts.hostname
+        self._port = port or (443 if self._secure else 80)
+        self._prefix = parts.path.rstrip("/")
+        self._context = context
+        self._idle: list[http.client.HTTPConnection] = []
+        self._lock = threading.Lock()
+
+    def send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> RawResponse:
+        """Send a request and read the whole answer.
+
+        A kept connection that the engine has closed meanwhile is replaced once; a fresh one that
+        breaks is an error.
+        """
+        connection = self._take()
+        if connection is not None:
+            try:
+                return self._exchange(connection, method, path, headers, body, timeout_s)
+            except (ConnectionError, http.client.BadStatusLine):
+                pass  # closed while idle: try on a fresh one
+            except BROKEN as error:
+                raise self._mapped(error) from error
+        try:
+            return self._exchange(self._connect(), method, path, headers, body, timeout_s)
+        except BROKEN as error:
+            raise self._mapped(error) from error
+
+    def stream(self, path: str, headers: Mapping[str, str], timeout_s: float) -> Iterator[bytes]:
+        """GET a path and yield the lines of a 200 answer as they come."""
+        with self._stream_connection() as connection:
+            try:
+                self._request(connection, "GET", path, headers, b"", timeout_s)
+                response = connection.getresponse()
+                if response.status != 200:
+                    raise StreamRefusedError(RawResponse(response.status, response.read()))
+                while True:
+                    line = response.readline()
+                    if not line:
+                        return
+                    yield line
+            except BROKEN as error:
+                raise self._mapped(error) from error
+
+    def close(self) -> None:
+        """Give up idle connections."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _exchange(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_s: float,
+    ) -> RawResponse:
+        try:
+            self._request(connection, method, path, headers, body, timeout_s)
+            response = connection.getresponse()
+            answer = RawResponse(response.status, response.read())
+        except BaseException:
+            connection.close()
+            raise
+        if response.will_close:
+            connection.close()
+        else:
+            with self._lock:
+                self._idle.append(connection)
+        return answer
+
+    def _request(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_s: float,
+    ) -> None:
+        if connection.sock is None:
+            connection.connect()
+            # A small request must not wait for Nagle, a long one must notice a vanished peer.
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connection.sock.settimeout(timeout_s)
+        try:
+            connection.request(method, self._prefix + path, body or None, dict(headers))
+        except ConnectionError:
+            # An engine that refuses early (too big, bad token) answers before it has read all
+            # and closes; its answer is still there to be read and says why.
+            if not body or connection.sock is None:
+                raise
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if self._secure:
+            return http.client.HTTPSConnection(
+                self._host, self._port, timeout=CONNECT_TIMEOUT_S, context=self._context
+            )
+        return http.client.HTTPConnection(self._host, self._port, timeout=CONNECT_TIMEOUT_S)
+
+    def _take(self) -> http.client.HTTPConnection | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
+
+    @contextmanager
+    def _stream_connection(self) -> Iterator[http.client.HTTPConnection]:
+        connection = self._connect()
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _mapped(self, error: Exception) -> Exception:
+        """The plugin's error for one of the network's."""
+        where = self.base_url
+        if isinstance(error, ssl.SSLError):
+            return EngineCertificateError(
+                tr(
+                    "The engine at {url} could not be trusted ({why}); check its certificate "
+                    "and the fingerprint in the plugin's settings."
+                ).format(url=where, why=getattr(error, "verify_message", "") or error)
+            )
+        if isinstance(error, TimeoutError):
+            return EngineTimeoutError(
+                tr(
+                    "The engine at {url} gave no answer in time; try a smaller extent or raise "
+                    "the time limit in the plugin's settings."
+                ).format(url=where)
+            )
+        if isinstance(error, socket.gaierror):
+            return EngineUnreachableError(
+                tr(
+                    "The engine's address {url} is not known; check it in the plugin's settings "
+                    "and check the network."
+                ).format(url=where)
+            )
+        if isinstance(error, ConnectionRefusedError):
+            return EngineUnreachableError(
+                tr("Nothing answers at {url}; start the engine there and try again.").format(
+                    url=where
+                )
+            )
+        if isinstance(error, http.client.HTTPException) and not isinstance(
+            error, (http.client.BadStatusLine, http.client.IncompleteRead)
+        ):
+            return EngineProtocolError(
+                tr(
+                    "What answers at {url} is no engine ({why}); check the address in the "
+                    "plugin's settings."
+                ).format(url=where, why=error)
+            )
+        return EngineUnreachableError(
+            tr("The connection to the engine at {url} broke ({why}); try again.").format(
+                url=where, why=error or type(error).__name__
+            )
+        )
