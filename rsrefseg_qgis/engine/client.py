@@ -55,6 +55,13 @@ class EngineClient:
         timeout_s: float = 3600.0,
         explain: Callable[[EngineUnreachableError], EngineError] | None = None,
     ) -> None:
+        if not token.isascii() or not token.isprintable():
+            raise EngineTokenError(
+                tr(
+                    "The engine's token holds characters that no token has; copy it again into "
+                    "the plugin's settings."
+                )
+            )
         self.base_url = base_url
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         self._transport = transport or HttpTransport(base_url)
@@ -117,7 +124,7 @@ class EngineClient:
         self._transport.close()
 
     def _post(self, path: str, message: Mapping[str, Any]) -> parse.Json:
-        body = json.dumps(message, ensure_ascii=False, allow_nan=False).encode("utf-8")
+        body = json.dumps(message, allow_nan=False).encode("ascii")
         return parse.load(self._call("POST", path, body, "application/json"))
 
     def _call(

@@ -214,7 +214,8 @@ class HttpTransport:
                     "and the fingerprint in the plugin's settings."
                 ).format(url=where, why=getattr(error, "verify_message", "") or error)
             )
-        if isinstance(error, TimeoutError):
+        # before Python 3.10 a socket's time-out was no TimeoutError
+        if isinstance(error, (TimeoutError, socket.timeout)):
             return EngineTimeoutError(
                 tr(
                     "The engine at {url} gave no answer in time; try a smaller extent or raise "
