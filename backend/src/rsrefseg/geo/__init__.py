@@ -1,0 +1,1 @@
+"""Rasters in, polygons out: reading, stretching, windows, mask tracing, GeoPackage. No torch."""

@@ -1,0 +1,249 @@
+"""Opening rasters and reading windows of them as stretched RGB with a mask of what is there."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags, Resampling
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import MemoryFile
+from rasterio.windows import Window
+
+from rsrefseg.errors import RasterError
+from rsrefseg.geo.bands import BandPlan, plan_bands
+from rsrefseg.geo.extent import PixelWindow
+from rsrefseg.geo.ground import pixel_size_m
+from rsrefseg.geo.stretch import Stretch, percentile_stretch
+
+# The longer side of the decimated read that the stretch is computed from.
+STRETCH_SAMPLE_PX = 1024
+_NO_CRS_WARNING = (
+    "The raster has no CRS, so areas in square metres and the ground resolution are unknown: "
+    "assign the right CRS for both."
+)
+
+
+@dataclass(frozen=True)
+class RgbTile:
+    """A window of a raster, ready for the model.
+
+    Attributes:
+        image: H x W x 3 uint8, 0 where there is no data.
+        valid: H x W, False where there is no data.
+        transform: this tile's pixels to the CRS.
+        crs: the CRS as WKT, or None.
+    """
+
+    image: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
+    transform: Affine
+    crs: str | None
+
+
+class RasterSource:
+    """An open raster. Not for use by two threads at once."""
+
+    def __init__(self, dataset: Any, name: str) -> None:
+        """Wrap an open rasterio dataset.
+
+        Args:
+            dataset: the dataset; the caller closes it.
+            name: what errors and provenance call it.
+
+        Raises:
+            RasterError: there is no band, or its values are not real numbers.
+        """
+        self._dataset = dataset
+        self._stretch: Stretch | None = None
+        self.name = name
+        self.width: int = dataset.width
+        self.height: int = dataset.height
+        self.count: int = dataset.count
+        self.transform: Affine = dataset.transform
+        self.crs: str | None = dataset.crs.to_wkt() if dataset.crs else None
+        if self.count < 1 or self.width < 1 or self.height < 1:
+            raise RasterError(f"{name} has no raster band: choose a raster with image data.")
+        self.dtype: str = dataset.dtypes[0]
+        if any("complex" in dtype for dtype in dataset.dtypes):
+            raise RasterError(
+                f"{name} holds complex numbers, which are not an image: convert it to real ones."
+            )
+        self.nodata: float | None = dataset.nodata
+        self.bands: BandPlan = plan_bands([item.name for item in dataset.colorinterp])
+        self._palette = _palette(dataset, self.bands)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences about what this raster lacks."""
+        return [] if self.crs else [_NO_CRS_WARNING]
+
+    def pixel_size_m(self, window: PixelWindow | None = None) -> tuple[float, float] | None:
+        """Width and height of the pixel in the middle of a window, in metres on the ground."""
+        window = window or PixelWindow(0, 0, self.width, self.height)
+        col, row = window.col + window.width / 2, window.row + window.height / 2
+        return pixel_size_m(self.transform, self.crs, col, row)
+
+    def stretch(self) -> Stretch | None:
+        """The raster's stretch, computed on first use; None for 8-bit images, shown as they are."""
+        if self._stretch is None and self.dtype != "uint8":
+            scale = min(1.0, STRETCH_SAMPLE_PX / max(self.width, self.height))
+            shape = (max(1, round(self.height * scale)), max(1, round(self.width * scale)))
+            whole = Window(0, 0, self.width, self.height)
+            # Nearest pixels: averaging would narrow the range.
+            sample = self._read(self.bands.unique, whole, shape, Resampling.nearest)
+            valid = self._valid(whole, shape) & np.isfinite(sample).all(axis=0)
+            self._stretch = percentile_stretch(sample, valid)
+        return self._stretch
+
+    def read_rgb(
+        self,
+        window: PixelWindow,
+        out_shape: tuple[int, int] | None = None,
+        stretch: Stretch | None = None,
+    ) -> RgbTile:
+        """Read a window, resampled to a shape where one is given.
+
+        Args:
+            window: which pixels.
+            out_shape: height and width to resample to (average of what a pixel covers when
+                coarser, from overviews where there are some; bilinear when finer).
+            stretch: limits to use in place of the raster's own.
+
+        Raises:
+            RasterError: the pixels cannot be read.
+        """
+        shape = out_shape or (window.height, window.width)
+        area = Window(window.col, window.row, window.width, window.height)
+        finer = shape[0] > window.height or shape[1] > window.width
+        method = Resampling.bilinear if finer else Resampling.average
+        if self._palette is not None or shape == (window.height, window.width):
+            method = Resampling.nearest
+        bands = self._read(self.bands.unique, area, shape, method)
+        valid = self._valid(area, shape)
+        if bands.dtype.kind == "f":
+            valid &= np.isfinite(bands).all(axis=0)
+        colour = self._colours(bands, stretch)
+        image = np.ascontiguousarray(colour.transpose(1, 2, 0))
+        image[~valid] = 0
+        scaling = Affine.scale(window.width / shape[1], window.height / shape[0])
+        transform = self.transform @ Affine.translation(window.col, window.row) @ scaling
+        return RgbTile(image, valid, transform, self.crs)
+
+    def _colours(self, bands: NDArray[np.generic], stretch: Stretch | None) -> NDArray[np.uint8]:
+        """B x H x W of the raster's type to 3 x H x W uint8."""
+        if self._palette is not None:
+            return np.ascontiguousarray(self._palette[bands[0]].transpose(2, 0, 1))
+        limits = stretch or self.stretch()
+        scaled = limits.apply(bands) if limits is not None else bands.astype(np.uint8)
+        if len(scaled) == 3:
+            return scaled
+        order = [self.bands.unique.index(band) for band in self.bands.rgb]
+        return scaled[order]
+
+    def _valid(self, window: Window, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Where at least one colour band has data (a black pixel may equal nodata in one band)."""
+        flags = self._dataset.mask_flag_enums[self.bands.rgb[0] - 1]
+        if flags == [MaskFlags.all_valid]:
+            return np.ones(shape, dtype=np.bool_)
+        shared = MaskFlags.per_dataset in flags
+        indexes = self.bands.unique[:1] if shared else self.bands.unique
+        try:
+            masks = self._dataset.read_masks(
+                list(indexes), window=window, out_shape=(len(indexes), *shape)
+            )
+        except RasterioError as error:
+            raise self._unreadable() from error
+        valid: NDArray[np.bool_] = (masks > 0).any(axis=0)
+        return valid
+
+    def _read(
+        self,
+        indexes: Sequence[int],
+        window: Window,
+        shape: tuple[int, int],
+        resampling: Resampling,
+    ) -> NDArray[np.generic]:
+        try:
+            bands: NDArray[np.generic] = self._dataset.read(
+                list(indexes),
+                window=window,
+                out_shape=(len(indexes), *shape),
+                resampling=resampling,
+            )
+        except (RasterioError, MemoryError) as error:
+            raise self._unreadable() from error
+        return bands
+
+    def _unreadable(self) -> RasterError:
+        return RasterError(
+            f"The pixels of {self.name} cannot be read: the file is damaged or cut short, "
+            "fetch or make it again."
+        )
+
+
+@contextmanager
+def open_raster(
+    source: str | Path | bytes,
+    *,
+    name: str | None = None,
+    drivers: Sequence[str] | None = None,
+) -> Iterator[RasterSource]:
+    """Open a raster for reading.
+
+    Args:
+        source: a path (or a GDAL name, where the caller trusts it), or a GeoTIFF's bytes.
+        name: what to call it; the path's last part when None.
+        drivers: the GDAL drivers that may open it; all when None, GTiff alone for bytes.
+
+    Raises:
+        RasterError: it is missing, not a raster, or damaged.
+    """
+    label = name or (Path(source).name if not isinstance(source, bytes) else "The upload")
+    if isinstance(source, bytes):
+        with MemoryFile(source) as memory, _opened(memory.name, label, ("GTiff",)) as dataset:
+            yield RasterSource(dataset, label)
+        return
+    if isinstance(source, Path) and not source.exists():
+        raise RasterError(f"There is no file {source}: check the path.")
+    with _opened(str(source), label, drivers) as dataset:
+        yield RasterSource(dataset, label)
+
+
+@contextmanager
+def _opened(location: str, label: str, drivers: Sequence[str] | None) -> Iterator[Any]:
+    options = {"driver": list(drivers)} if drivers else {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            dataset = rasterio.open(location, **options)
+    except (RasterioError, ValueError, TypeError) as error:
+        raise RasterError(
+            f"{label} cannot be opened as a raster: choose an image file such as a GeoTIFF, "
+            "and check that it is complete."
+        ) from error
+    with dataset:
+        yield dataset
+
+
+def _palette(dataset: Any, bands: BandPlan) -> NDArray[np.uint8] | None:
+    """A 256 x 3 colour table, when the raster is one band of indexes into one."""
+    if dataset.dtypes[bands.rgb[0] - 1] != "uint8" or len(bands.unique) > 1:
+        return None
+    try:
+        table = dataset.colormap(bands.rgb[0])
+    except ValueError:
+        return None
+    colours = np.zeros((256, 3), dtype=np.uint8)
+    for index, colour in table.items():
+        if 0 <= index < 256:
+            colours[index] = colour[:3]
+    return colours
