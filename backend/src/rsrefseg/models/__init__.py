@@ -1,0 +1,1 @@
+"""The RSRefSeg 2 architecture: CLIP towers, second-order prompter, SAM, and their presets."""

@@ -1,0 +1,379 @@
+"""Presets: every dimension and option of a model, as validated data read from JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from rsrefseg.errors import ConfigError
+
+PRESET_DIR = Path(__file__).parent / "presets"
+
+_Section = TypeVar("_Section", bound="_Checked")
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """Base of the sections: reading from JSON with unknown and missing keys named."""
+
+    @classmethod
+    def from_json(cls: type[_Section], section: str, values: Any) -> _Section:
+        """Builds the section from a JSON object.
+
+        Args:
+            section: the section's name, for error messages.
+            values: the decoded JSON object.
+
+        Raises:
+            ConfigError: a key is unknown, missing, or of the wrong type.
+        """
+        if not isinstance(values, dict):
+            raise ConfigError(f"The section '{section}' must be a JSON object.")
+        fields = {f.name: f for f in dataclasses.fields(cls)}
+        for key in values:
+            if key not in fields:
+                raise ConfigError(
+                    f"'{section}.{key}' is not a known setting; known are: "
+                    f"{', '.join(sorted(fields))}."
+                )
+        missing = [
+            name
+            for name, f in fields.items()
+            if name not in values
+            and f.default is dataclasses.MISSING
+            and f.default_factory is dataclasses.MISSING
+        ]
+        if missing:
+            raise ConfigError(f"'{section}' lacks the setting '{missing[0]}': add it.")
+        checked = {k: _coerce(f"{section}.{k}", fields[k].type, v) for k, v in values.items()}
+        return cls(**checked)
+
+    def to_json(self) -> dict[str, Any]:
+        """The section as a JSON object, defaults included."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}
+
+
+def _coerce(name: str, annotation: Any, value: Any) -> Any:
+    """Checks one JSON value against the (string) annotation of its field."""
+    kind = str(annotation)
+    if value is None and "None" in kind:
+        return None
+    if kind.startswith("tuple"):
+        if not isinstance(value, list) or not all(_is_int(v) for v in value):
+            raise ConfigError(f"'{name}' must be a list of whole numbers.")
+        return tuple(value)
+    if kind.startswith("bool"):
+        if not isinstance(value, bool):
+            raise ConfigError(f"'{name}' must be true or false.")
+        return value
+    if kind.startswith("int"):
+        if not _is_int(value) or value < 0:
+            raise ConfigError(f"'{name}' must be a whole number that is not negative.")
+        return value
+    if kind.startswith("float"):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ConfigError(f"'{name}' must be a number.")
+        if not math.isfinite(value):
+            raise ConfigError(f"'{name}' must be a finite number.")
+        return float(value)
+    if not isinstance(value, str):
+        raise ConfigError(f"'{name}' must be a text.")
+    return value
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _positive(section: str, values: _Checked, *names: str) -> None:
+    for name in names:
+        if not getattr(values, name) > 0:
+            raise ConfigError(f"'{section}.{name}' must be greater than 0.")
+
+
+def _divides(section: str, what: str, whole: int, parts_name: str, parts: int) -> None:
+    if parts < 1 or whole % parts:
+        raise ConfigError(
+            f"'{section}.{what}' ({whole}) must be a multiple of '{parts_name}' ({parts})."
+        )
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"'{name}' must be one of {', '.join(choices)}, not '{value}'.")
+
+
+@dataclass(frozen=True)
+class ClipConfig(_Checked):
+    """The two CLIP towers. Image and text share one width, as in SigLIP 2."""
+
+    width: int
+    heads: int
+    image_size: int
+    patch_size: int
+    vision_layers: int
+    vision_mlp: int
+    text_layers: int
+    text_mlp: int
+    vocab_size: int
+    context_length: int
+    stem: Literal["patch", "conv"] = "patch"
+    tokenizer: Literal["words", "file"] = "file"
+    init_logit_scale: float = math.log(10.0)
+    init_logit_bias: float = -10.0
+
+    def __post_init__(self) -> None:
+        _positive(
+            "clip", self, "width", "image_size", "patch_size", "vision_layers", "vision_mlp",
+            "text_layers", "text_mlp", "vocab_size", "context_length",
+        )  # fmt: skip
+        _divides("clip", "width", self.width, "heads", self.heads)
+        if self.image_size < self.patch_size:
+            raise ConfigError("'clip.image_size' must be at least 'clip.patch_size'.")
+        _one_of("clip.stem", self.stem, ("patch", "conv"))
+        _one_of("clip.tokenizer", self.tokenizer, ("words", "file"))
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of image tokens."""
+        side = self.image_size // self.patch_size
+        return side, side
+
+
+@dataclass(frozen=True)
+class Sam1Config(_Checked):
+    """SAM 1: a plain ViT with windowed attention, and the two-way mask decoder."""
+
+    d_model: int
+    image_size: int
+    embed_dim: int
+    depth: int
+    num_heads: int
+    global_attn_indexes: tuple[int, ...]
+    window_size: int
+    mlp_dim: int
+    kind: Literal["sam1"] = "sam1"
+    patch_size: int = 16
+    use_rel_pos: bool = True
+    stem: Literal["patch", "conv"] = "patch"
+    mask_in_chans: int = 16
+    decoder_depth: int = 2
+    decoder_heads: int = 8
+    decoder_mlp: int = 2048
+    multimask_outputs: int = 3
+    iou_head_depth: int = 3
+    iou_head_hidden: int = 256
+
+    def __post_init__(self) -> None:
+        _positive(
+            "sam", self, "d_model", "image_size", "embed_dim", "depth", "mlp_dim", "patch_size",
+            "mask_in_chans", "decoder_depth", "decoder_mlp", "iou_head_depth", "iou_head_hidden",
+        )  # fmt: skip
+        _divides("sam", "embed_dim", self.embed_dim, "num_heads", self.num_heads)
+        _divides("sam", "d_model", self.d_model, "twice the decoder_heads", 2 * self.decoder_heads)
+        _divides("sam", "image_size", self.image_size, "patch_size", self.patch_size)
+        _one_of("sam.stem", self.stem, ("patch", "conv"))
+        if any(not 0 <= i < self.depth for i in self.global_attn_indexes):
+            raise ConfigError("'sam.global_attn_indexes' must name layers below 'sam.depth'.")
+
+    @property
+    def stride(self) -> int:
+        """Padded-tile pixels per cell of the image embedding."""
+        return self.patch_size
+
+
+@dataclass(frozen=True)
+class Sam2Config(_Checked):
+    """SAM 2.1: a hierarchical (Hiera) trunk, an FPN neck, and the mask decoder.
+
+    The trunk's names are those of the `sam2` package.
+    """
+
+    d_model: int
+    image_size: int
+    embed_dim: int
+    num_heads: int
+    stages: tuple[int, ...]
+    global_att_blocks: tuple[int, ...]
+    window_pos_embed_bkg_spatial_size: tuple[int, ...]
+    window_spec: tuple[int, ...]
+    kind: Literal["sam2"] = "sam2"
+    q_pool: int = 3
+    fpn_top_down_levels: tuple[int, ...] = (2, 3)
+    mask_in_chans: int = 16
+    decoder_depth: int = 2
+    decoder_heads: int = 8
+    decoder_mlp: int = 2048
+    multimask_outputs: int = 3
+    iou_head_depth: int = 3
+    iou_head_hidden: int = 256
+    iou_sigmoid: bool = True
+    dynamic_multimask: bool = True
+    stability_delta: float = 0.05
+    stability_threshold: float = 0.98
+
+    def __post_init__(self) -> None:
+        _positive("sam", self, "d_model", "image_size", "embed_dim", "num_heads")
+        _divides("sam", "embed_dim", self.embed_dim, "num_heads", self.num_heads)
+        _divides("sam", "d_model", self.d_model, "twice the decoder_heads", 2 * self.decoder_heads)
+        _divides("sam", "image_size", self.image_size, "the stride", self.stride)
+        if len(self.stages) != 4 or min(self.stages) < 1:
+            raise ConfigError("'sam.stages' must hold four depths of at least 1.")
+        if len(self.window_spec) != 4:
+            raise ConfigError("'sam.window_spec' must hold four window sizes.")
+        if len(self.window_pos_embed_bkg_spatial_size) != 2:
+            raise ConfigError("'sam.window_pos_embed_bkg_spatial_size' must hold two sizes.")
+        if any(not 0 <= i < sum(self.stages) for i in self.global_att_blocks):
+            raise ConfigError("'sam.global_att_blocks' must name blocks within 'sam.stages'.")
+
+    @property
+    def stride(self) -> int:
+        """Padded-tile pixels per cell of the image embedding."""
+        return 16
+
+
+SamConfig = Sam1Config | Sam2Config
+
+
+@dataclass(frozen=True)
+class PrompterConfig(_Checked):
+    """The cascaded second-order prompter; the options' defaults are the released model."""
+
+    num_text_queries: int
+    num_prompts: int
+    num_heads: int
+    mlp_dim: int
+    internal_dim: int
+    decomposition_layers: int = 2
+    first_order_layers: int = 2
+    second_order_layers: int = 2
+    image_grid: tuple[int, ...] | None = None
+    image_self_attention: bool = False
+    dense_prompt_grid: Literal["mask", "tokens"] = "mask"
+    dense_norm: Literal["batch", "group"] = "batch"
+    presence: bool = False
+
+    def __post_init__(self) -> None:
+        _positive("prompter", self, "num_text_queries", "num_prompts", "mlp_dim", "internal_dim")
+        _divides("prompter", "internal_dim", self.internal_dim, "num_heads", self.num_heads)
+        _one_of("prompter.dense_prompt_grid", self.dense_prompt_grid, ("mask", "tokens"))
+        _one_of("prompter.dense_norm", self.dense_norm, ("batch", "group"))
+        if self.image_grid is not None and len(self.image_grid) != 2:
+            raise ConfigError("'prompter.image_grid' must hold rows and columns.")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything needed to build a model, and what a user should know about it.
+
+    Attributes:
+        name: the preset's name, e.g. `rsrefseg2-tiny`.
+        tile_px: side of the square padded tile that the model reads, in pixels.
+        min_resolution_m: finest ground resolution that it was trained on, metres per pixel.
+        max_resolution_m: coarsest ground resolution that it was trained on.
+        default_resolution_m: what to use for large extents.
+    """
+
+    name: str
+    clip: ClipConfig
+    sam: SamConfig
+    prompter: PrompterConfig
+    min_resolution_m: float = 0.1
+    max_resolution_m: float = 30.0
+    default_resolution_m: float = 0.5
+    description: str = ""
+    licence: str = ""
+    source: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ConfigError("A preset needs a name.")
+        if not 0 < self.min_resolution_m <= self.default_resolution_m <= self.max_resolution_m:
+            raise ConfigError(
+                f"The preset '{self.name}' needs 0 < min_resolution_m <= "
+                "default_resolution_m <= max_resolution_m."
+            )
+
+    @property
+    def tile_px(self) -> int:
+        """Side of the square padded tile, in pixels."""
+        return self.sam.image_size
+
+    def to_json(self) -> dict[str, Any]:
+        """The preset as a JSON object that `from_json` reads back."""
+        sections = ("clip", "sam", "prompter")
+        values = {k: getattr(self, k).to_json() for k in sections}
+        plain = {k: v for k, v in vars(self).items() if k not in (*sections, "extra")}
+        return {**plain, **values, **self.extra}
+
+    @classmethod
+    def from_json(cls, values: Any, name: str | None = None) -> Preset:
+        """Builds a preset from a decoded JSON object.
+
+        Args:
+            values: the object; `clip`, `sam` and `prompter` are required. Top-level keys that
+                are not settings (notes of whoever wrote the file) are kept in `extra`.
+            name: the name to use when the object has none.
+
+        Raises:
+            ConfigError: something is missing, unknown or inconsistent.
+        """
+        if not isinstance(values, dict):
+            raise ConfigError("A model configuration must be a JSON object.")
+        for section in ("clip", "sam", "prompter"):
+            if section not in values:
+                raise ConfigError(f"The model configuration lacks the section '{section}'.")
+        known = {f.name: f for f in dataclasses.fields(cls)}
+        plain = {
+            k: _coerce(k, known[k].type, v)
+            for k, v in values.items()
+            if k in known and k not in ("clip", "sam", "prompter", "extra")
+        }
+        plain.setdefault("name", name or "custom")
+        return cls(
+            clip=ClipConfig.from_json("clip", values["clip"]),
+            sam=_sam_from_json(values["sam"]),
+            prompter=PrompterConfig.from_json("prompter", values["prompter"]),
+            extra={k: v for k, v in values.items() if k not in known and k != "tile_px"},
+            **plain,
+        )
+
+
+def _sam_from_json(values: Any) -> SamConfig:
+    kind = values.get("kind") if isinstance(values, dict) else None
+    if kind == "sam1":
+        return Sam1Config.from_json("sam", values)
+    if kind == "sam2":
+        return Sam2Config.from_json("sam", values)
+    raise ConfigError("'sam.kind' must be 'sam1' or 'sam2'.")
+
+
+def list_presets() -> list[str]:
+    """Names of the presets that come with the package, sorted."""
+    names = (p.name.removesuffix(".json") for p in PRESET_DIR.glob("*.json"))
+    return sorted(n for n in names if "." not in n)
+
+
+def load_preset(name_or_path: str | Path) -> Preset:
+    """Reads a preset by its name, or a configuration from a JSON file.
+
+    Raises:
+        ConfigError: there is no such preset or file, or it cannot be built.
+    """
+    text = str(name_or_path)
+    path = PRESET_DIR / f"{text}.json" if text in list_presets() else Path(text)
+    if not path.is_file():
+        raise ConfigError(
+            f"There is no preset or configuration file '{text}'; presets are: "
+            f"{', '.join(list_presets())}."
+        )
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"'{path}' is not a valid JSON file: {error}.") from error
+    return Preset.from_json(values, name=path.stem)

@@ -1,0 +1,166 @@
+"""Building blocks shared by the towers and the prompter."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class ConvStem(nn.Module):
+    """Image to tokens through stride-2 3x3 convolutions instead of one patch projection.
+
+    Learns much faster from scratch. Channel counts double towards the token width.
+    """
+
+    def __init__(self, patch_size: int, width: int) -> None:
+        super().__init__()
+        steps = patch_size.bit_length() - 1
+        if 2**steps != patch_size:
+            raise ValueError("a convolutional stem needs a patch size that is a power of 2")
+        channels = [3, *(max(width >> (steps - 1 - i), 24) // 8 * 8 for i in range(steps))]
+        layers: list[nn.Module] = []
+        for before, after in zip(channels, channels[1:], strict=False):
+            layers += [
+                nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1, bias=False),
+                nn.GroupNorm(1, after),
+                nn.GELU(),
+            ]
+        layers.append(nn.Conv2d(channels[-1], width, kernel_size=1))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, S, S) -> (B, width, S / patch, S / patch)."""
+        tokens: Tensor = self.layers(image)
+        return tokens
+
+
+class Attention(nn.Module):
+    """Multi-head attention with biased projections and an inner width of its own."""
+
+    def __init__(self, width: int, inner: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.q = nn.Linear(width, inner)
+        self.k = nn.Linear(width, inner)
+        self.v = nn.Linear(width, inner)
+        self.out = nn.Linear(inner, width)
+
+    def forward(
+        self, queries: Tensor, keys: Tensor, values: Tensor, key_mask: Tensor | None = None
+    ) -> Tensor:
+        """Attends from `queries` (B, N, C) to `keys`, `values` (B, M, C).
+
+        With few keys (or few queries) against a long sequence on the other side, the projections
+        of the long side are absorbed into the short one: the same sums, in another order, with a
+        fraction of the multiplications.
+
+        Args:
+            queries: (B, N, C), position embeddings included.
+            keys: (B, M, C), position embeddings included.
+            values: (B, M, C).
+            key_mask: (B, M) bool, False where a key is padding.
+        """
+        inner = self.q.out_features
+        n, m = queries.shape[1], keys.shape[1]
+        if key_mask is None and self.heads * m < inner and n > m:
+            return self._few_keys(queries, keys, values)
+        if key_mask is None and self.heads * n < inner and m > n:
+            return self._few_queries(queries, keys, values)
+        q, k, v = (
+            self._split(self.q(queries)),
+            self._split(self.k(keys)),
+            self._split(self.v(values)),
+        )
+        mask = None if key_mask is None else key_mask[:, None, None, :]
+        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # (B, H, N, D)
+        out: Tensor = self.out(attended.transpose(1, 2).flatten(2))
+        return out
+
+    def _split(self, x: Tensor) -> Tensor:
+        # (B, N, H * D) -> (B, H, N, D)
+        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+
+    def _head_dim(self) -> int:
+        return self.q.out_features // self.heads
+
+    def _few_keys(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        batch, m = keys.shape[:2]
+        d = self._head_dim()
+        scale = d**-0.5
+        k = self._split(self.k(keys)) * scale  # (B, H, M, D)
+        q_weight = self.q.weight.unflatten(0, (self.heads, d)).to(k.dtype)  # (H, D, C)
+        q_bias = self.q.bias.view(self.heads, d, 1).to(k.dtype)
+        absorbed = (k @ q_weight).flatten(1, 2)  # (B, H * M, C)
+        offset = (k @ q_bias).flatten(1)  # (B, H * M)
+        logits = queries @ absorbed.transpose(1, 2) + offset[:, None]  # (B, N, H * M)
+        weights = logits.unflatten(2, (self.heads, m)).softmax(dim=-1).flatten(2).to(k.dtype)
+        v = self._split(self.v(values))  # (B, H, M, D)
+        out_weight = self.out.weight.t().unflatten(0, (self.heads, d)).to(v.dtype)  # (H, D, C)
+        outputs = (v @ out_weight).reshape(batch, self.heads * m, -1)  # (B, H * M, C)
+        return weights @ outputs + self.out.bias.to(outputs.dtype)
+
+    def _few_queries(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        batch, n = queries.shape[:2]
+        d = self._head_dim()
+        q = self._split(self.q(queries)) * d**-0.5  # (B, H, N, D)
+        k_weight = self.k.weight.unflatten(0, (self.heads, d)).to(q.dtype)  # (H, D, C)
+        absorbed = (q @ k_weight).flatten(1, 2)  # (B, H * N, C)
+        # The key bias adds the same to all of a query's logits: the softmax does not see it.
+        weights = (absorbed @ keys.transpose(1, 2)).softmax(dim=-1).to(values.dtype)
+        pooled = (weights @ values).view(batch, self.heads, n, -1)  # (B, H, N, C)
+        v_weight = self.v.weight.unflatten(0, (self.heads, d)).transpose(1, 2)  # (H, C, D)
+        v_bias = self.v.bias.view(self.heads, 1, d).to(pooled.dtype)
+        heads = pooled @ v_weight.to(pooled.dtype) + v_bias  # (B, H, N, D)
+        out: Tensor = self.out(heads.transpose(1, 2).flatten(2))
+        return out
+
+
+class AttentionStep(nn.Module):
+    """Residual attention with a LayerNorm after it."""
+
+    def __init__(self, width: int, inner: int, heads: int) -> None:
+        super().__init__()
+        self.attention = Attention(width, inner, heads)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(
+        self,
+        x: Tensor,
+        x_position: Tensor | None,
+        other: Tensor,
+        other_position: Tensor | None,
+        key_mask: Tensor | None = None,
+    ) -> Tensor:
+        """`x` (B, N, C) attends to `other` (B, M, C); positions go to queries and keys only."""
+        queries = x if x_position is None else x + x_position
+        keys = other if other_position is None else other + other_position
+        out: Tensor = self.norm(x + self.attention(queries, keys, other, key_mask))
+        return out
+
+
+class MlpStep(nn.Module):
+    """Residual two-layer MLP with a LayerNorm after it."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(width, hidden)
+        self.second = nn.Linear(hidden, width)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, C) -> (B, N, C)."""
+        out: Tensor = self.norm(x + self.second(functional.gelu(self.first(x))))
+        return out
+
+
+def resize_like(x: Tensor, size: tuple[int, int], mode: str, align_corners: bool) -> Tensor:
+    """Interpolates (B, C, H, W) to `size`; does nothing at the same size."""
+    if tuple(x.shape[-2:]) == tuple(size):
+        return x
+    return functional.interpolate(x, size=size, mode=mode, align_corners=align_corners)
+
+
+def zero_rows(x: Tensor, mask: Tensor) -> Tensor:
+    """Zeroes the rows of (P, L, C) that `mask` (P, L) marks False."""
+    return torch.where(mask[..., None], x, torch.zeros((), dtype=x.dtype, device=x.device))

@@ -1,0 +1,148 @@
+"""RSRefSeg 2: encode an image once, then ask it any number of phrases."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from rsrefseg.models.clip import ClipImageTower, ClipTextTower
+from rsrefseg.models.config import Preset
+from rsrefseg.models.features import AskOutput, ImageFeatures, TextFeatures
+from rsrefseg.models.layers import resize_like
+from rsrefseg.models.prompter import Prompter
+from rsrefseg.models.sam import Sam1Decoder, Sam1Encoder
+from rsrefseg.models.tokenizer import Tokenizer
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class RSRefSeg2(nn.Module):
+    """The whole model. Both image encoders are independent of the phrase.
+
+    Attributes:
+        preset: the dimensions and options that it was built from.
+        tokenizer: phrases to token ids; None until weights bring one.
+    """
+
+    def __init__(
+        self,
+        preset: Preset,
+        image_tower: ClipImageTower,
+        text_tower: ClipTextTower,
+        prompter: Prompter,
+        sam_encoder: Sam1Encoder | SamEncoder,
+        sam_decoder: Sam1Decoder | SamDecoder,
+        tokenizer: Tokenizer | None,
+    ) -> None:
+        super().__init__()
+        self.preset = preset
+        self.clip_image = image_tower
+        self.clip_text = text_tower
+        self.prompter = prompter
+        self.sam_encoder = sam_encoder
+        self.sam_decoder = sam_decoder
+        self.tokenizer = tokenizer
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights."""
+        return self.prompter.prompts.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.prompter.prompts.device
+
+    def encode_image(self, image: Tensor) -> ImageFeatures:
+        """Encodes padded tiles with both image encoders.
+
+        Args:
+            image: (B, 3, S, S) RGB in 0..1, padded right and bottom with 0.
+        """
+        pixels = image.float()
+        mean = torch.tensor(IMAGENET_MEAN, device=image.device).view(3, 1, 1)
+        std = torch.tensor(IMAGENET_STD, device=image.device).view(3, 1, 1)
+        clip_tokens = self.clip_image(pixels)
+        sam_embed, high_res = self.sam_encoder((pixels - mean) / std)
+        return ImageFeatures(clip_tokens, self.clip_image.grid, sam_embed, high_res)
+
+    def encode_text(self, token_ids: Tensor, lengths: Tensor) -> TextFeatures:
+        """Encodes phrases; each result is what the phrase gets alone.
+
+        Args:
+            token_ids: (P, L) int64, padded with anything.
+            lengths: (P,) int64, own tokens of each phrase.
+        """
+        return TextFeatures(*self.clip_text(token_ids, lengths))
+
+    def ask(
+        self,
+        image: ImageFeatures,
+        text: TextFeatures,
+        *,
+        points: Tensor | None = None,
+        point_labels: Tensor | None = None,
+        boxes: Tensor | None = None,
+    ) -> AskOutput:
+        """Answers P phrases, each about its own row of `image` (see `ImageFeatures.expand`).
+
+        Args:
+            image: features with P rows.
+            text: P encoded phrases.
+            points: (P, N, 2) clicks as x, y in 0..1 of the padded tile.
+            point_labels: (P, N): 1 inside the target, 0 outside it, -1 no point.
+            boxes: (P, 4) x0, y0, x1, y1 in 0..1 of the padded tile.
+        """
+        rows, columns = image.sam_embed.shape[-2:]
+        prompts = self.prompter(image.clip_tokens, image.clip_grid, text, (4 * rows, 4 * columns))
+        extra = self.sam_decoder.prompts.sparse(points, point_labels, boxes, prompts.sparse.dtype)
+        sparse = torch.cat([prompts.sparse, *extra], dim=1)
+        masks, iou = self.sam_decoder(image.sam_embed, image.high_res, sparse, prompts.dense)
+        return AskOutput(
+            low_res_logits=masks,
+            iou=iou,
+            presence_logit=prompts.presence_logit,
+            dense_prompts=prompts.dense,
+            dense_token_logits=prompts.dense_tokens,
+            sparse_prompts=prompts.sparse,
+            text_queries1=prompts.text_queries1,
+            text_queries2=prompts.text_queries2,
+            refined_img_feat_map=prompts.refined_map,
+        )
+
+    def upsample(
+        self,
+        low_res_logits: Tensor,
+        padded_px: int | tuple[int, int],
+        valid_hw: tuple[int, int],
+        out_hw: tuple[int, int],
+    ) -> Tensor:
+        """Brings mask logits back to the image's own pixels.
+
+        Args:
+            low_res_logits: (P, 1, h, w).
+            padded_px: side (or rows, columns) of the padded tile.
+            valid_hw: rows and columns of the tile that are not padding.
+            out_hw: rows and columns of the image before it was scaled to the tile.
+
+        Returns:
+            (P, 1, *out_hw) logits, fp32.
+        """
+        padded = (padded_px, padded_px) if isinstance(padded_px, int) else padded_px
+        full = resize_like(low_res_logits.float(), padded, "bilinear", align_corners=False)
+        valid = full[..., : valid_hw[0], : valid_hw[1]]
+        return resize_like(valid, out_hw, "bilinear", align_corners=False)
+
+
+class SamEncoder(Protocol):
+    """What the model needs of a SAM image encoder."""
+
+    def __call__(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Normalised tile -> image embedding and finer maps."""
+
+
+class SamDecoder(Protocol):
+    """What the model needs of a SAM prompt and mask decoder."""

@@ -1,0 +1,173 @@
+"""SAM 1 through segment-anything, with a decoder that answers many phrases in one batch."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from rsrefseg.models.clip import mlp_ratio
+from rsrefseg.models.config import Sam1Config
+from rsrefseg.models.layers import ConvStem, resize_like
+from rsrefseg.models.torchvision_compat import ensure_torchvision
+
+# The released SAM 1 models were trained through an implementation with this eps in all norms;
+# segment-anything leaves torch's 1e-5 in the mask decoder.
+NORM_EPS = 1e-6
+
+
+class _StemEmbed(ConvStem):
+    """The convolutional stem with the layout of segment-anything's patch embedding."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, S, S) -> (B, h, w, width)."""
+        return super().forward(image).permute(0, 2, 3, 1)
+
+
+class Sam1Encoder(nn.Module):
+    """segment-anything's ViT, for tiles of any size."""
+
+    def __init__(self, config: Sam1Config) -> None:
+        super().__init__()
+        ensure_torchvision()
+        from segment_anything.modeling import ImageEncoderViT
+
+        self.vit = ImageEncoderViT(
+            img_size=config.image_size,
+            patch_size=config.patch_size,
+            embed_dim=config.embed_dim,
+            depth=config.depth,
+            num_heads=config.num_heads,
+            mlp_ratio=mlp_ratio(config.mlp_dim, config.embed_dim),
+            out_chans=config.d_model,
+            norm_layer=partial(nn.LayerNorm, eps=NORM_EPS),
+            use_rel_pos=config.use_rel_pos,
+            window_size=config.window_size,
+            global_attn_indexes=config.global_attn_indexes,
+        )
+        if config.stem == "conv":
+            self.vit.patch_embed = _StemEmbed(config.patch_size, config.embed_dim)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Encodes a normalised tile (B, 3, S, S) to (B, D, h, w); no finer maps."""
+        x = self.vit.patch_embed(image.to(self.vit.pos_embed.dtype))  # (B, h, w, C)
+        position = self.vit.pos_embed.permute(0, 3, 1, 2)
+        resized = resize_like(position, tuple(x.shape[1:3]), "bicubic", align_corners=False)
+        x = x + resized.permute(0, 2, 3, 1).to(x.dtype)
+        for block in self.vit.blocks:
+            x = block(x)
+        return self.vit.neck(x.permute(0, 3, 1, 2)), ()
+
+
+class PromptEmbedding(nn.Module):
+    """SAM's prompt encoder, batched: a dense prompt always, points and boxes if given."""
+
+    def __init__(self, d_model: int, mask_in_chans: int) -> None:
+        super().__init__()
+        ensure_torchvision()
+        from segment_anything.modeling import PromptEncoder
+
+        # The sizes only serve the encoder's own forward pass, which is not used.
+        self.encoder = PromptEncoder(d_model, (1, 1), (1, 1), mask_in_chans)
+
+    def dense(self, logits: Tensor) -> Tensor:
+        """Mask-input logits (P, 1, 4h, 4w) -> (P, D, h, w)."""
+        embedded: Tensor = self.encoder.mask_downscaling(logits)
+        return embedded
+
+    def positions(self, size: tuple[int, int], dtype: torch.dtype) -> Tensor:
+        """Position encoding of an embedding grid, (1, D, h, w)."""
+        device = self.encoder.pe_layer.positional_encoding_gaussian_matrix.device
+        rows = (torch.arange(size[0], device=device, dtype=torch.float32) + 0.5) / size[0]
+        columns = (torch.arange(size[1], device=device, dtype=torch.float32) + 0.5) / size[1]
+        y, x = torch.meshgrid(rows, columns, indexing="ij")
+        return self._encode(torch.stack([x, y], dim=-1), dtype).permute(2, 0, 1)[None]
+
+    def sparse(
+        self, points: Tensor | None, labels: Tensor | None, boxes: Tensor | None, dtype: torch.dtype
+    ) -> list[Tensor]:
+        """Embeds clicks and boxes as prompt tokens.
+
+        Args:
+            points: (P, N, 2) x, y in 0..1 of the padded tile.
+            labels: (P, N): 1 inside the target, 0 outside it, -1 no point.
+            boxes: (P, 4) x0, y0, x1, y1 in 0..1 of the padded tile.
+            dtype: of the result.
+        """
+        tokens = []
+        kinds = torch.cat([e.weight for e in self.encoder.point_embeddings])  # (4, D)
+        if points is not None and labels is not None:
+            nothing = self.encoder.not_a_point_embed.weight[0]
+            known = (labels >= 0)[..., None]
+            embedded = self._encode(points, dtype) + kinds[labels.clamp(min=0).long()]
+            tokens.append(torch.where(known, embedded, nothing))
+        if boxes is not None:
+            corners = self._encode(boxes.reshape(-1, 2, 2), dtype) + kinds[2:]
+            tokens.append(corners)
+        return [t.to(dtype) for t in tokens]
+
+    def _encode(self, coordinates: Tensor, dtype: torch.dtype) -> Tensor:
+        # In fp32 whatever the weights are: the frequencies multiply up the rounding.
+        frequencies = self.encoder.pe_layer.positional_encoding_gaussian_matrix.float()
+        angles = 2 * math.pi * ((2 * coordinates.float() - 1) @ frequencies)
+        return torch.cat([angles.sin(), angles.cos()], dim=-1).to(dtype)
+
+
+class Sam1Decoder(nn.Module):
+    """segment-anything's mask decoder, one image and one prompt set for each row of a batch."""
+
+    def __init__(self, config: Sam1Config) -> None:
+        super().__init__()
+        ensure_torchvision()
+        from segment_anything.modeling import MaskDecoder, TwoWayTransformer
+
+        self.prompts = PromptEmbedding(config.d_model, config.mask_in_chans)
+        self.masks = MaskDecoder(
+            transformer_dim=config.d_model,
+            transformer=TwoWayTransformer(
+                depth=config.decoder_depth,
+                embedding_dim=config.d_model,
+                num_heads=config.decoder_heads,
+                mlp_dim=config.decoder_mlp,
+            ),
+            num_multimask_outputs=config.multimask_outputs,
+            iou_head_depth=config.iou_head_depth,
+            iou_head_hidden_dim=config.iou_head_hidden,
+        )
+        for module in self.masks.modules():
+            if isinstance(module, nn.LayerNorm):
+                module.eps = NORM_EPS
+
+    def forward(
+        self,
+        image: Tensor,
+        high_res: tuple[Tensor, ...],
+        sparse: Tensor,
+        dense: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Draws one mask for each row.
+
+        Args:
+            image: (P, D, h, w) image embedding.
+            high_res: empty for SAM 1.
+            sparse: (P, K, D) prompt tokens.
+            dense: (P, 1, 4h, 4w) mask-input logits.
+
+        Returns:
+            Logits (P, 1, 4h, 4w) and the estimated IoU (P, 1).
+        """
+        decoder = self.masks
+        own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
+        tokens = torch.cat([own.to(sparse.dtype).expand(len(sparse), -1, -1), sparse], dim=1)
+        grid = tuple(image.shape[-2:])
+        source = image + self.prompts.dense(dense)
+        position = self.prompts.positions(grid, source.dtype)
+        states, keys = decoder.transformer(source, position, tokens)
+        upscaled = decoder.output_upscaling(keys.transpose(1, 2).unflatten(2, grid))
+        # A single mask is asked for: the others' hypernetworks need not run.
+        kernel = decoder.output_hypernetworks_mlps[0](states[:, 1])  # (P, D / 8)
+        masks = torch.einsum("pc,pchw->phw", kernel, upscaled)[:, None]
+        iou = decoder.iou_prediction_head(states[:, 0])[:, :1]
+        return masks, iou

@@ -1,0 +1,1 @@
+"""Weights files: reading, writing, importing, verifying and downloading them."""
