@@ -1,0 +1,177 @@
+"""Kinds superlative, ordinal, group and exclusion: choosing by comparison or count."""
+
+from __future__ import annotations
+
+from rsrefseg.scenes.phrases.lexicon import LARGEST, NUMBERS, ORDINALS, SMALLEST
+from rsrefseg.scenes.phrases.place import toward
+from rsrefseg.scenes.phrases.speaker import NO, YES, Draft, Group, Speaker
+from rsrefseg.scenes.phrases.wording import all_of, noun_phrase, the
+from rsrefseg.scenes.view import Seen
+
+LEAD = 1.35
+"""How much larger the largest is than the runner-up."""
+
+
+def largest(group: Group) -> Seen | None:
+    """The member that is surely the largest."""
+    ranked = sorted((*group.yes, *group.maybe), key=lambda s: -max(s.size, s.pixels))
+    if len(ranked) < 2:
+        return None
+    first, second = ranked[:2]
+    if (
+        first not in group.yes
+        or first.cut
+        or not first.clear
+        or (second.cut and second.size * 2 > first.size)
+    ):
+        return None
+    return (
+        first if first.size >= LEAD * second.size and first.pixels >= LEAD * second.pixels else None
+    )
+
+
+def smallest(group: Group) -> Seen | None:
+    """The member that is surely the smallest."""
+    ranked = sorted((*group.yes, *group.maybe), key=lambda s: min(s.size, s.pixels))
+    if len(ranked) < 2:
+        return None
+    first, second = ranked[:2]
+    if first not in group.yes or first.cut or not first.clear or first.shown < 0.75:
+        return None
+    return (
+        first
+        if LEAD * first.size <= min(s.size for s in ranked[1:])
+        and LEAD * first.pixels <= second.pixels
+        else None
+    )
+
+
+def superlative_phrase(sp: Speaker) -> Draft | None:
+    """Kind superlative."""
+    for _ in range(3):
+        group = sp.some_group(least=2, attr_chance=0.3)
+        if group is None:
+            return None
+        big = sp.chance(0.6)
+        found = largest(group) if big else smallest(group)
+        if found is None:
+            continue
+        word = sp.pick(LARGEST if big else SMALLEST)
+        text = the(sp, f"{word} {noun_phrase(sp, group, False)}")
+        return Draft(text, "superlative", (found.id,), group.blind())
+    return None
+
+
+def ordinal_phrase(sp: Speaker) -> Draft | None:
+    """Kind ordinal: counted from one side, every step clear enough."""
+    group = sp.some_group(least=3, attr_chance=0.3)
+    if group is None or group.maybe:
+        return None
+    side = sp.pick(("left", "right", "top", "bottom"))
+    ranked = sorted(group.yes, key=lambda s: -toward(sp, s, side))
+    options = []
+    for n in (2, 3, 4):
+        if len(ranked) < n:
+            break
+        ahead = ranked[: n + 1]
+        steps = [
+            toward(sp, a, side) - toward(sp, b, side)
+            for a, b in zip(ahead, ahead[1:], strict=False)
+        ]
+        if min(steps) < 0.09:
+            break
+        options.append(n)
+    if not options:
+        return None
+    n = sp.pick(options)
+    noun = noun_phrase(sp, group, False)
+    text = the(sp, f"{sp.pick(ORDINALS[n])} {noun} from the {side}", 0.1)
+    return Draft(text, "ordinal", (ranked[n - 1].id,), group.blind())
+
+
+def group_phrase(sp: Speaker) -> Draft | None:
+    """Kind group: exactly so many."""
+    for _ in range(4):
+        group = sp.some_group(least=2, attr_chance=0.6)
+        if group is None:
+            return None
+        n = len(group.yes)
+        if group.maybe or n not in NUMBERS:
+            continue
+        noun = noun_phrase(sp, group, True)
+        if n == 2 and sp.chance(0.35):
+            text = sp.pick((f"both {noun}", f"the pair of {noun}"))
+        else:
+            word = sp.pick(NUMBERS[n])
+            text = sp.pick(
+                (
+                    f"the {word} {noun}",
+                    f"{word} {noun}",
+                    f"all {word} {noun}",
+                    f"the group of {word} {noun}",
+                )
+            )
+        return Draft(text, "group", group.ids(), group.blind())
+    return None
+
+
+def exclusion_phrase(sp: Speaker) -> Draft | None:
+    """Kind exclusion: all but some."""
+    for _ in range(3):
+        group = sp.some_group(least=2, attr_chance=0.0)
+        if group is None:
+            return None
+        panels = [s for s in group.yes if "panel" in s.entity.has]
+        if panels and sp.chance(0.6):
+            rest = [s for s in group.yes if "panel" not in s.entity.has]
+            draft = _without(sp, group, rest)
+        else:
+            draft = _except(sp, group)
+        if draft is not None:
+            return draft
+    return None
+
+
+def _without(sp: Speaker, group: Group, rest: list[Seen]) -> Draft | None:
+    parts = [s for s in sp.view.members("panel") if not s.clear]
+    if (
+        not rest
+        or parts
+        or any(s.cut for s in rest)
+        or not Group("", (), tuple(rest), group.maybe, ()).firm
+    ):
+        return None
+    ids = tuple(s.id for s in rest)
+    if len(ids) == 1 and not group.maybe:
+        text = f"the {noun_phrase(sp, group, False)} without {sp.pick(('solar panels', 'a solar panel'))}"
+    elif len(ids) > 1:
+        text = f"{all_of(sp, noun_phrase(sp, group, True))} without solar panels"
+    else:
+        return None
+    return Draft(text, "exclusion", ids, group.blind())
+
+
+def _except(sp: Speaker, group: Group) -> Draft | None:
+    attr = sp.some_attr(group, ("colour",))
+    if attr is None:
+        return None
+    tests = [(s, attr.test(s)) for s in group.yes]
+    rest = tuple(s for s, t in tests if t == NO)
+    doubt = tuple(s for s, t in tests if t not in (YES, NO)) + group.maybe
+    out = Group(group.cls, (), rest, doubt, group.all)
+    if not out.firm or len(rest) < 1:
+        return None
+    named = [s for s, t in tests if t == YES]
+    noun = noun_phrase(sp, group, True)
+    word = attr.word
+    many = len(named) > 1
+    forms = [
+        f"all {noun} except the {word} one{'s' if many else ''}",
+        f"{noun} other than the {word} one{'s' if many else ''}",
+    ]
+    if len(rest) > 1:
+        forms += [
+            f"{noun} that are not {word}",
+            f"all {noun} but the {word} one{'s' if many else ''}",
+        ]
+    return Draft(sp.pick(forms), "exclusion", out.ids(), group.blind())

@@ -1,0 +1,214 @@
+"""The state of one speaker: what is seen, a random generator, and how groups are resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from rsrefseg.scenes.phrases.lexicon import MASS, MATERIALS, NOUNS, SHAPES
+from rsrefseg.scenes.taxonomy import COLOURED, COUNTED
+from rsrefseg.scenes.view import Seen, View
+
+T = TypeVar("T")
+Truth = int
+"""1 surely, 0 perhaps, -1 surely not."""
+YES, MAYBE, NO = 1, 0, -1
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A phrase and its answer, before the masks are made."""
+
+    text: str
+    kind: str
+    targets: tuple[int, ...]
+    blind: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Attr:
+    """A quality that a thing has or lacks."""
+
+    kind: str
+    word: str
+    test: Callable[[Seen], Truth]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The members of a class that have some qualities, as far as one can tell."""
+
+    cls: str
+    attrs: tuple[Attr, ...]
+    yes: tuple[Seen, ...]
+    maybe: tuple[Seen, ...]
+    all: tuple[Seen, ...]
+
+    @property
+    def sole(self) -> Seen | None:
+        """The one member, if there is surely exactly one and it can be seen well."""
+        if len(self.yes) == 1 and not self.maybe and self.yes[0].clear:
+            return self.yes[0]
+        return None
+
+    @property
+    def firm(self) -> bool:
+        """Whether the doubtful ones are too small to matter to a mask of all."""
+        sure = sum(s.pixels for s in self.yes)
+        return bool(self.yes) and sum(s.pixels for s in self.maybe) <= 0.04 * sure
+
+    def ids(self) -> tuple[int, ...]:
+        """Ids of the sure members."""
+        return tuple(s.id for s in self.yes)
+
+    def blind(self) -> tuple[int, ...]:
+        """Ids of the whole class."""
+        return tuple(s.id for s in self.all)
+
+
+class Speaker:
+    """Makes phrases about one view."""
+
+    def __init__(self, view: View, rng: np.random.Generator) -> None:
+        self.view = view
+        self.rng = rng
+        self.rows, self.cols = view.ids.shape
+        self.present = frozenset(s.entity.cls for s in view.seen.values())
+        self._groups: dict[str, Group] = {}
+
+    def pick(self, options: Sequence[T], weights: Iterable[float] | None = None) -> T:
+        """One of the options."""
+        if weights is None:
+            return options[int(self.rng.random() * len(options))]
+        cumulated = np.cumsum(np.fromiter(weights, float))
+        at = int(np.searchsorted(cumulated, self.rng.random() * cumulated[-1], side="right"))
+        return options[min(at, len(options) - 1)]
+
+    def chance(self, p: float) -> bool:
+        """True with probability p."""
+        return bool(self.rng.random() < p)
+
+    def group(self, cls: str) -> Group:
+        """All of a class; those that are barely visible stay doubtful."""
+        found = self._groups.get(cls)
+        if found is None:
+            members = tuple(self.view.members(cls))
+            clear = tuple(s for s in members if s.clear)
+            dim = tuple(s for s in members if not s.clear)
+            found = self._groups[cls] = Group(cls, (), clear, dim, members)
+        return found
+
+    def narrow(self, group: Group, attr: Attr) -> Group:
+        """The members that also have a quality."""
+        tests = [(s, attr.test(s)) for s in group.yes]
+        yes = tuple(s for s, t in tests if t == YES)
+        maybe = tuple(s for s, t in tests if t == MAYBE)
+        maybe += tuple(s for s in group.maybe if attr.test(s) != NO)
+        return Group(group.cls, (*group.attrs, attr), yes, maybe, group.all)
+
+    def classes(self, among: frozenset[str] = COUNTED, least: int = 1) -> list[str]:
+        """Classes of which at least some number can be seen well."""
+        found = [c for c in sorted(among) if len(self.group(c).yes) >= least]
+        return [c for c in found if not self._too_fine(c)]
+
+    def _too_fine(self, cls: str) -> bool:
+        """A house is only called so where no other kind of building is about."""
+        if cls == "tree":
+            return bool(self.present & {"forest", "orchard"})
+        return False
+
+    def weigh(self, classes: Sequence[str]) -> list[float]:
+        """How much a class is worth talking about."""
+        return [_INTEREST.get(c, 1.0) * min(len(self.group(c).yes), 6) ** 0.5 for c in classes]
+
+    def some_group(self, least: int = 2, attr_chance: float = 0.25) -> Group | None:
+        """A class with several members, perhaps narrowed by a quality that some have."""
+        classes = self.classes(least=least)
+        if not classes:
+            return None
+        group = self.group(self.pick(classes, self.weigh(classes)))
+        if self.chance(attr_chance):
+            attr = self.some_attr(group)
+            if attr is not None:
+                narrowed = self.narrow(group, attr)
+                if len(narrowed.yes) >= least:
+                    return narrowed
+        return group
+
+    def some_attr(self, group: Group, kinds: Sequence[str] = ("colour",)) -> Attr | None:
+        """A quality that at least one member surely has and another surely lacks."""
+        options: list[Attr] = []
+        if "colour" in kinds and group.yes and group.yes[0].entity.cls in COLOURED:
+            words = sorted({w for s in group.yes for w in s.sure})
+            options += [colour(w) for w in words]
+        if "shape" in kinds:
+            shapes = sorted({s.entity.shape for s in group.yes if s.entity.shape in SHAPES})
+            options += [shape(w) for w in shapes]
+        if "material" in kinds:
+            stuff = sorted({s.entity.material for s in group.yes if s.entity.material in MATERIALS})
+            options += [material(w) for w in stuff]
+        if "size" in kinds and group.cls not in MASS:
+            options += [size(group, w) for w in ("large", "small")]
+        options = [a for a in options if any(a.test(s) == YES for s in group.yes)]
+        return self.pick(options) if options else None
+
+    def noun(self, cls: str) -> tuple[str, str]:
+        """A name of a class, singular and plural."""
+        return self.pick(NOUNS[cls])
+
+
+def colour(word: str) -> Attr:
+    """Has a colour."""
+    return Attr(
+        "colour", word, lambda s: YES if word in s.sure else MAYBE if word in s.maybe else NO
+    )
+
+
+def shape(word: str) -> Attr:
+    """Has a ground plan; what is cut or covered might have any."""
+
+    def test(s: Seen) -> Truth:
+        if s.cut or s.shown < 0.75 or s.pixels < 60:
+            return MAYBE
+        return YES if s.entity.shape == word else NO
+
+    return Attr("shape", word, test)
+
+
+def material(word: str) -> Attr:
+    """Has a roof of a material; an unknown one stays in doubt."""
+
+    def test(s: Seen) -> Truth:
+        if s.entity.material is None or s.pixels < 80:
+            return MAYBE
+        return YES if s.entity.material == word else NO
+
+    return Attr("material", word, test)
+
+
+def size(group: Group, word: str) -> Attr:
+    """Is clearly larger or smaller than the middle of its class."""
+    sizes = sorted(s.size for s in group.yes)
+    middle = sizes[len(sizes) // 2] if sizes else 1.0
+
+    def test(s: Seen) -> Truth:
+        ratio = s.size / middle
+        if word == "small":
+            ratio = 1 / max(ratio, 1e-6)
+            if s.cut:
+                return MAYBE if ratio > 1.2 else NO
+        if ratio > 1.7:
+            return YES
+        return MAYBE if ratio > 1.2 or (s.cut and word == "large") else NO
+
+    return Attr("size", word, test)
+
+
+_INTEREST: dict[str, float] = {
+    "building": 5.0, "house": 1.6, "car": 2.0, "vehicle": 0.8, "tree": 1.2, "warehouse": 1.0,
+    "ship": 2.0, "plane": 2.0, "tank": 2.0, "pool": 1.5, "truck": 1.0, "container": 1.0,
+    "panel": 0.8, "field": 0.7, "court": 1.0,
+}  # fmt: skip

@@ -1,0 +1,142 @@
+"""What can be seen of each entity: its pixels, place, size and colour in the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsrefseg.scenes.colours import colour_words
+from rsrefseg.scenes.geometry import area
+from rsrefseg.scenes.render import Picture
+from rsrefseg.scenes.taxonomy import COLOURED, IS_A
+from rsrefseg.scenes.world import Entity, World
+
+MIN_PX = 12
+"""Fewer pixels than this are too little to be spoken of."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One entity as the picture shows it; lengths are in pixels unless named otherwise."""
+
+    entity: Entity
+    pixels: int
+    cx: float
+    cy: float
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    cut: bool
+    shown: float
+    size: float
+    sure: frozenset[str] = frozenset()
+    maybe: frozenset[str] = frozenset()
+
+    @property
+    def id(self) -> int:
+        """The entity's id."""
+        return self.entity.id
+
+    @property
+    def clear(self) -> bool:
+        """Whether enough of it can be seen for anyone to count it."""
+        return self.pixels >= MIN_PX and self.shown > 0.5
+
+
+@dataclass
+class View:
+    """All entities that a picture shows.
+
+    Attributes:
+        ids: H,W int32; the entity of each pixel, parts counted as the thing they belong to.
+        parts: H,W int32; the entity of each pixel itself.
+        seen: by entity id.
+    """
+
+    world: World
+    ids: NDArray[np.int32]
+    parts: NDArray[np.int32]
+    resolution_m: float
+    seen: dict[int, Seen]
+    _by_class: dict[str, list[Seen]] = field(default_factory=dict)
+
+    def members(self, cls: str) -> list[Seen]:
+        """What the picture shows of a class, its kinds included."""
+        found = self._by_class.get(cls)
+        if found is None:
+            found = [s for s in self.seen.values() if cls in IS_A[s.entity.cls]]
+            self._by_class[cls] = found
+        return found
+
+    def mask(self, targets: tuple[int, ...]) -> NDArray[np.bool_]:
+        """The pixels of some entities, their parts included: H,W bool."""
+        table = np.zeros(len(self.world.entities) + 1, bool)
+        table[list(targets)] = True
+        out: NDArray[np.bool_] = table[self.ids] | table[self.parts]
+        return out
+
+
+def look(world: World, picture: Picture, resolution_m: float) -> View:
+    """Measure what a picture shows."""
+    parts = picture.ids
+    owner = np.arange(len(world.entities) + 1, dtype=np.int32)
+    for e in world.entities:
+        if e.part_of is not None:
+            owner[e.id] = e.part_of
+    whole = owner[parts]
+    view = View(world, whole, parts, resolution_m, {})
+    _measure(view, picture, whole, None)
+    if any(e.part_of is not None for e in world.entities):
+        _measure(view, picture, parts, {e.id for e in world.entities if e.part_of is not None})
+    return view
+
+
+def _measure(view: View, picture: Picture, ids: NDArray[np.int32], only: set[int] | None) -> None:
+    rows, cols = ids.shape
+    flat = ids.ravel()
+    order = np.argsort(flat.astype(np.uint16), kind="stable")
+    keys = flat[order]
+    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
+    ends = np.r_[starts[1:], keys.size]
+    ys, xs = order // cols, order % cols
+    count = ends - starts
+    cx = np.add.reduceat(xs, starts) / count + 0.5
+    cy = np.add.reduceat(ys, starts) / count + 0.5
+    x0, x1 = np.minimum.reduceat(xs, starts), np.maximum.reduceat(xs, starts) + 1
+    y0, y1 = np.minimum.reduceat(ys, starts), np.maximum.reduceat(ys, starts) + 1
+    pixels = picture.image.reshape(-1, 3)
+    for i, start in enumerate(starts):
+        ident = int(keys[start])
+        if ident == 0 or (only is not None and ident not in only):
+            continue
+        entity = view.world.entities[ident - 1]
+        sure: frozenset[str] = frozenset()
+        maybe: frozenset[str] = frozenset()
+        if entity.cls in COLOURED and count[i] >= MIN_PX:
+            step = max(int(count[i]) // 150, 1)
+            sample = pixels[order[start : ends[i] : step]]
+            middle = np.sort(sample, axis=0)[len(sample) // 2]
+            sure, maybe = colour_words(middle)
+        edge = x0[i] == 0 or y0[i] == 0 or x1[i] == cols or y1[i] == rows
+        size_m2 = _area_m2(entity)
+        full = size_m2 / view.resolution_m**2
+        view.seen[ident] = Seen(
+            entity, int(count[i]), float(cx[i]), float(cy[i]),
+            int(x0[i]), int(y0[i]), int(x1[i]), int(y1[i]),
+            cut=bool(edge), shown=float(min(count[i] / max(full, 1.0), 1.0)),
+            size=float(max(full, count[i])) if not edge else float(count[i]), sure=sure, maybe=maybe,
+        )  # fmt: skip
+
+
+def _area_m2(e: Entity) -> float:
+    if e.wings:
+        main = e.wings[0].length * e.wings[0].width
+        return main + sum(w.width * max(w.length - e.wings[0].width / 2, 0) for w in e.wings[1:])
+    if e.cls == "plane":
+        return 0.24 * e.length_m * e.width_m
+    if e.cls == "tree":
+        return 0.6 * e.width_m**2
+    return area(e.outline)
