@@ -60,7 +60,7 @@ class Setting(Generic[Value]):
         self.default: Value = default
         self.doc = doc
         self.env = env
-        self.choices = choices
+        self.choices: tuple[Value, ...] = choices
         self.low = low
         self.high = high
 

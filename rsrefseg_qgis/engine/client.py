@@ -174,7 +174,8 @@ def check_version(api_version: int) -> None:
 
 def read_events(lines: Iterator[bytes]) -> Iterator[Event]:
     """Read server-sent events: ``event:`` and ``data:`` lines, a blank line ends each."""
-    kind, data = "", []
+    kind = ""
+    data: list[str] = []
     for raw in lines:
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
         if not line:

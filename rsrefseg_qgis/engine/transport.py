@@ -93,6 +93,7 @@ class HttpTransport:
         self._prefix = parts.path.rstrip("/")
         self._context = context
         self._idle: list[http.client.HTTPConnection] = []
+        self._closed = False
         self._lock = threading.Lock()
 
     def send(
@@ -133,8 +134,9 @@ class HttpTransport:
                 raise self._mapped(error) from error
 
     def close(self) -> None:
-        """Give up idle connections."""
+        """Give up idle connections; whoever is still asking gets the answer."""
         with self._lock:
+            self._closed = True
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
@@ -155,11 +157,12 @@ class HttpTransport:
         except BaseException:
             connection.close()
             raise
-        if response.will_close:
-            connection.close()
-        else:
-            with self._lock:
+        with self._lock:
+            keep = not (response.will_close or self._closed)
+            if keep:
                 self._idle.append(connection)
+        if not keep:
+            connection.close()
         return answer
 
     def _request(
@@ -172,10 +175,7 @@ class HttpTransport:
         timeout_s: float,
     ) -> None:
         if connection.sock is None:
-            connection.connect()
-            # A small request must not wait for Nagle, a long one must notice a vanished peer.
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            _open(connection)
         connection.sock.settimeout(timeout_s)
         try:
             connection.request(method, self._prefix + path, body or None, dict(headers))
@@ -249,3 +249,10 @@ class HttpTransport:
                 url=where, why=error or type(error).__name__
             )
         )
+
+
+def _open(connection: http.client.HTTPConnection) -> None:
+    connection.connect()
+    # A small request must not wait for Nagle, a long one must notice a vanished peer.
+    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
