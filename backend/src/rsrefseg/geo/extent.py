@@ -16,12 +16,17 @@ SNAP_PX = 1e-3
 
 @dataclass(frozen=True)
 class PixelWindow:
-    """A rectangle of pixels: offset and size in whole pixels of the raster."""
+    """A rectangle in pixels: offset and size, whole numbers unless a coarser grid was laid over."""
 
-    col: int
-    row: int
-    width: int
-    height: int
+    col: float
+    row: float
+    width: float
+    height: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in whole pixels."""
+        return round(self.height), round(self.width)
 
 
 def window_for_extent(

@@ -121,7 +121,7 @@ class RasterSource:
         Raises:
             RasterError: the pixels cannot be read.
         """
-        shape = out_shape or (window.height, window.width)
+        shape = out_shape or window.shape
         area = Window(window.col, window.row, window.width, window.height)
         finer = shape[0] > window.height or shape[1] > window.width
         method = Resampling.bilinear if finer else Resampling.average

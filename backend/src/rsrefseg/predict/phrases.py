@@ -1,0 +1,72 @@
+"""Phrases as users type them: tidied, limited, and checked for words that need the whole scene."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from rsrefseg.errors import PhraseError
+
+MAX_PHRASES = 256
+# A word of English takes about eight characters with its blank, and at least one token.
+CHARS_PER_TOKEN = 8
+
+_RELATIVE_TO_ALL = re.compile(
+    r"\b(?:larg|bigg|small|tini|long|short|tall|wid|narrow|clos|near|farth|furth|bright|dark)est\b"
+    r"|\b(?:left|right|top|bottom|upper|lower|outer|inner|northern|southern|eastern|western)most\b"
+    r"|\b(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last|\d+(?:st|nd|rd|th))"
+    r"\b.*\b(?:from|of|in)\b"
+    r"|\b(?:most|least)\b|\bonly\b"
+    r"|\b(?:in|at|on|near|to) the (?:very )?(?:far )?(?:upper |lower |top |bottom |left |right )*"
+    r"(?:left|right|top|bottom|cent(?:er|re)|middle|corner|edge|side)\b(?! of the)",
+    re.IGNORECASE,
+)
+
+
+def tidy_phrases(phrases: Sequence[str], max_chars: int) -> list[str]:
+    """Strip and unify phrases; repeated ones are kept once.
+
+    Args:
+        phrases: as typed.
+        max_chars: the longest phrase that the model can make sense of.
+
+    Raises:
+        PhraseError: there is no phrase, or one is empty or too long.
+    """
+    if not phrases:
+        raise PhraseError("There is no phrase: type what to look for, such as 'the red roofs'.")
+    if len(phrases) > MAX_PHRASES:
+        raise PhraseError(
+            f"There are {len(phrases)} phrases but a request takes {MAX_PHRASES} at most: "
+            "split them."
+        )
+    tidy = [_tidy(phrase, max_chars) for phrase in phrases]
+    return list(dict.fromkeys(tidy))
+
+
+def _tidy(phrase: str, max_chars: int) -> str:
+    if len(phrase) > 100 * max_chars:
+        raise _too_long(len(phrase), max_chars)
+    kept = (c if unicodedata.category(c)[0] != "C" else " " for c in phrase)
+    text = " ".join(unicodedata.normalize("NFC", "".join(kept)).split())
+    if not any(c.isalnum() for c in text):
+        raise PhraseError("The phrase is empty: type what to look for, such as 'the red roofs'.")
+    if len(text) > max_chars:
+        raise _too_long(len(text), max_chars)
+    return text
+
+
+def _too_long(length: int, max_chars: int) -> PhraseError:
+    return PhraseError(
+        f"The phrase has {length} characters but the model reads {max_chars} at most: shorten it."
+    )
+
+
+def needs_whole_scene(phrase: str) -> bool:
+    """Whether a phrase compares with, or counts, everything in view.
+
+    "The largest building" or "the ship in the top left corner" means something else in each
+    window of a scene than in the scene as a whole.
+    """
+    return _RELATIVE_TO_ALL.search(phrase) is not None

@@ -1,0 +1,145 @@
+"""What a predictor takes and gives; the scene runner and the service know no more than this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+DeviceKind = Literal["cpu", "cuda", "mps"]
+Precision = Literal["fp32", "bf16", "fp16"]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a user should know about a loaded model.
+
+    Attributes:
+        name: the model's name.
+        preset: the preset that it was built from.
+        sha256: hash of its weights file.
+        tile_px: side of the square that it looks at, in pixels.
+        min_resolution_m: finest ground resolution that it was trained on, metres per pixel.
+        max_resolution_m: coarsest one.
+        default_resolution_m: what large scenes are read at unless asked otherwise.
+        presence_threshold: below this presence, nothing is taken to match; None: never.
+        vocabulary_examples: phrases that it understands.
+    """
+
+    name: str
+    preset: str
+    sha256: str
+    tile_px: int
+    min_resolution_m: float
+    max_resolution_m: float
+    default_resolution_m: float
+    presence_threshold: float | None = None
+    vocabulary_examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """Where a model runs, and why there.
+
+    Attributes:
+        kind: the kind of device.
+        name: the device's own name.
+        why: one sentence.
+        precision: the numbers that it computes in.
+    """
+
+    kind: DeviceKind
+    name: str
+    why: str
+    precision: Precision
+
+
+@dataclass(frozen=True)
+class CacheInfo:
+    """How full a cache of encoded images is.
+
+    Attributes:
+        images: how many it holds.
+        bytes: memory that they take.
+        budget_bytes: the most that they may take.
+        hits: how often an image was found there.
+        misses: how often it had to be encoded.
+    """
+
+    images: int
+    bytes: int
+    budget_bytes: int
+    hits: int = 0
+    misses: int = 0
+
+
+@dataclass(frozen=True)
+class EncodedImage:
+    """An image that can be asked about.
+
+    Attributes:
+        shape: height and width of the image as it was given.
+        content_px: height and width that it takes up in the model's tile.
+        features: the encoders' output.
+        cached: whether no encoder had to run.
+    """
+
+    shape: tuple[int, int]
+    content_px: tuple[int, int]
+    features: Any
+    cached: bool
+
+
+@dataclass(frozen=True)
+class PhraseAnswer:
+    """What one phrase means on one image.
+
+    Attributes:
+        phrase: the phrase.
+        probability: H x W float32, 0 to 1, at the image's own size.
+        heat: h x w float32, 0 to 1, where the model looked: the dense prompt at the token grid,
+            covering the whole image.
+        score: mean probability of the pixels above 0.5; the highest probability if there is none.
+        presence: probability that anything matches, or None if the model does not judge that.
+        unknown_words: words that the model never learnt.
+    """
+
+    phrase: str
+    probability: NDArray[np.float32]
+    heat: NDArray[np.float32]
+    score: float
+    presence: float | None
+    unknown_words: tuple[str, ...] = ()
+
+
+class Predictor(Protocol):
+    """A model that answers phrases about images."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """The model."""
+
+    @property
+    def device(self) -> DeviceInfo:
+        """Where it runs."""
+
+    @property
+    def cache(self) -> CacheInfo:
+        """How full its cache is."""
+
+    def check_phrases(self, phrases: Sequence[str]) -> list[str]:
+        """Tidy the phrases; raise PhraseError for one that cannot be used."""
+
+    def phrase_warnings(self, phrase: str) -> list[str]:
+        """Sentences about a phrase that the model may misread."""
+
+    def encode(
+        self, image: NDArray[np.uint8], content_px: tuple[int, int] | None = None
+    ) -> EncodedImage:
+        """Encode an image (H x W x 3), or find it in the cache."""
+
+    def ask(self, encoded: EncodedImage, phrases: Sequence[str]) -> list[PhraseAnswer]:
+        """Answer phrases about an encoded image."""
