@@ -15,7 +15,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags, Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.io import MemoryFile
+from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 
 from rsrefseg.errors import RasterError
@@ -220,11 +220,15 @@ def open_raster(
 
 @contextmanager
 def _opened(location: str, label: str, drivers: Sequence[str] | None) -> Iterator[Any]:
-    options = {"driver": list(drivers)} if drivers else {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            dataset = rasterio.open(location, **options)
+            if drivers is None:
+                dataset = rasterio.open(location)
+            else:
+                # rasterio.open takes one driver only.
+                with rasterio.Env():
+                    dataset = DatasetReader(location, driver=list(drivers))
     except (RasterioError, ValueError, TypeError) as error:
         raise RasterError(
             f"{label} cannot be opened as a raster: choose an image file such as a GeoTIFF, "

@@ -16,6 +16,7 @@ from torch import Tensor
 from rsrefseg.errors import InputError
 from rsrefseg.models.features import ImageFeatures, TextFeatures
 from rsrefseg.models.rsrefseg2 import RSRefSeg2
+from rsrefseg.models.tokenizer import Tokenizer
 from rsrefseg.predict import device as devices
 from rsrefseg.predict.cache import ByteBudgetCache, default_budget_bytes
 from rsrefseg.predict.phrases import CHARS_PER_TOKEN, tidy_phrases
@@ -117,6 +118,11 @@ class Segmenter:
         )
 
     @property
+    def presence_threshold(self) -> float | None:
+        """Below this presence, nothing is taken to match; None: never."""
+        return self.info.presence_threshold
+
+    @property
     def device(self) -> DeviceInfo:
         """Where it runs."""
         return self._device
@@ -153,7 +159,7 @@ class Segmenter:
         return warnings
 
     @property
-    def _tokenizer(self):  # type: ignore[no-untyped-def]
+    def _tokenizer(self) -> Tokenizer:
         if self._model.tokenizer is None:
             raise InputError("The weights carry no tokenizer: choose another weights file.")
         return self._model.tokenizer

@@ -1,0 +1,95 @@
+"""Results as messages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import shapely
+
+from rsrefseg import __version__
+from rsrefseg.predict.scene import PhraseResult, SegmentResult, Timings
+from rsrefseg.predict.types import ModelInfo
+from rsrefseg.server.images import StoredImage
+from rsrefseg.server.schemas import (
+    API_VERSION,
+    CacheAnswer,
+    DeviceAnswer,
+    ErrorBody,
+    HealthAnswer,
+    ImageAnswer,
+    ModelAnswer,
+    TimingsAnswer,
+)
+from rsrefseg.server.service import EngineService
+
+
+def health(service: EngineService) -> HealthAnswer:
+    """How the engine is."""
+    predictor, error = service.predictor, service.error
+    return HealthAnswer(
+        api_version=API_VERSION,
+        engine_version=__version__,
+        state=service.state,
+        error=None if error is None else ErrorBody(code=error.code, message=str(error)),
+        model=None if predictor is None else ModelAnswer.model_validate(asdict(predictor.info)),
+        device=None if predictor is None else DeviceAnswer.model_validate(asdict(predictor.device)),
+        cache=None if predictor is None else CacheAnswer.model_validate(asdict(predictor.cache)),
+    )
+
+
+def image(stored: StoredImage) -> ImageAnswer:
+    """What an upload's header says."""
+    return ImageAnswer(
+        image_id=stored.image_id,
+        width=stored.width,
+        height=stored.height,
+        crs=stored.crs,
+        transform=list(stored.transform),
+        bands=stored.bands,
+        dtype=stored.dtype,
+    )
+
+
+def timings(measured: Timings) -> TimingsAnswer:
+    """Seconds, rounded to what they are worth."""
+    return TimingsAnswer(**{k: round(v, 6) for k, v in asdict(measured).items()})
+
+
+def segment_json(request_id: str, result: SegmentResult, model: ModelInfo) -> bytes:
+    """A SegmentAnswer as JSON, written straight from the geometries.
+
+    A scene has millions of vertices; going through message objects would take longer than the
+    model does. The contract tests hold this to the message's type.
+    """
+    head = {
+        "request_id": request_id,
+        "api_version": API_VERSION,
+        "engine_version": __version__,
+        "model": {"name": model.name, "preset": model.preset, "sha256": model.sha256},
+        "crs": result.crs,
+        "windows": result.windows,
+        "resolution_m": result.resolution_m,
+        "timings": timings(result.timings).model_dump(),
+        "warnings": list(result.warnings),
+    }
+    results = ",".join(_phrase_json(phrase) for phrase in result.results)
+    return f'{json.dumps(head)[:-1]},"results":[{results}]}}'.encode()
+
+
+def _phrase_json(result: PhraseResult) -> str:
+    head = {
+        "phrase": result.phrase,
+        "score": result.score,
+        "presence": result.presence,
+        "unknown_words": list(result.unknown_words),
+    }
+    geometries = shapely.to_geojson(np.array([f.geometry for f in result.features], dtype=object))
+    phrase = json.dumps(result.phrase)
+    features = ",".join(
+        f'{{"type":"Feature","geometry":{geometry},"properties":{{"phrase":{phrase},'
+        f'"score":{feature.score!r},"area_m2":{json.dumps(feature.area_m2)}}}}}'
+        for geometry, feature in zip(geometries, result.features, strict=True)
+    )
+    return f'{json.dumps(head)[:-1]},"features":[{features}]}}'

@@ -1,0 +1,150 @@
+"""The addresses of API version 1."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from rsrefseg.server import answers
+from rsrefseg.server.errors import UnknownRequestError
+from rsrefseg.server.jobs import FINAL_STATES, Job
+from rsrefseg.server.schemas import (
+    API_VERSION,
+    ERROR_RESPONSES,
+    CancelAnswer,
+    EncodeAnswer,
+    EncodeRequest,
+    HealthAnswer,
+    ImageAnswer,
+    ReadyAnswer,
+    SegmentAnswer,
+    SegmentBody,
+)
+from rsrefseg.server.service import EngineService
+
+# How often a waiting request looks whether its client is still there.
+DISCONNECT_CHECK_S = 0.2
+EVENT_CHECK_S = 0.05
+EVENT_KEEP_ALIVE_S = 15.0
+# How long events wait for a request that has not come yet.
+EXPECT_S = 10.0
+
+
+def build_router(service: EngineService) -> APIRouter:
+    """All routes on a service."""
+    router = APIRouter(prefix="/v1", responses=ERROR_RESPONSES)
+
+    @router.get("/ready", summary="Whether the engine listens (needs no token)")
+    async def ready() -> ReadyAnswer:
+        return ReadyAnswer(api_version=API_VERSION, state=service.state)
+
+    @router.get("/health", summary="How the engine is")
+    async def health() -> HealthAnswer:
+        return answers.health(service)
+
+    @router.post(
+        "/images",
+        status_code=201,
+        summary="Upload a GeoTIFF",
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"image/tiff": {"schema": {"type": "string", "format": "binary"}}},
+            }
+        },
+    )
+    async def put_image(request: Request) -> ImageAnswer:
+        data = await request.body()
+        return answers.image(await run_in_threadpool(service.images.put, data))
+
+    @router.post("/encode", summary="Prepare an extent for phrases to come")
+    async def encode(body: EncodeRequest, request: Request) -> EncodeAnswer:
+        request_id = _request_id(body, request)
+        windows, timings = await _outcome(service, service.encode(request_id, body), request)
+        return EncodeAnswer(
+            request_id=request_id, windows=windows, timings=answers.timings(timings)
+        )
+
+    @router.post("/segment", summary="Find phrases", response_model=SegmentAnswer)
+    async def segment(body: SegmentBody, request: Request) -> Response:
+        request_id = _request_id(body, request)
+        result, model = await _outcome(service, service.segment(request_id, body), request)
+        content = await run_in_threadpool(answers.segment_json, request_id, result, model)
+        return Response(content, media_type="application/json")
+
+    @router.post("/requests/{request_id}/cancel", status_code=202, summary="Stop a request")
+    async def cancel(request_id: str) -> CancelAnswer:
+        job = service.jobs.cancel(request_id[:64])
+        return CancelAnswer(request_id=request_id, cancelled=job.state not in ("done", "failed"))
+
+    @router.get(
+        "/requests/{request_id}/events",
+        summary="Follow a request (server-sent events)",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    )
+    async def events(request_id: str) -> StreamingResponse:
+        job = service.jobs.expect(request_id[:64])
+        waited = 0.0
+        while job.state == "expected":
+            if waited >= EXPECT_S:
+                raise UnknownRequestError(
+                    f"No request with the id '{request_id}' has come: send it first."
+                )
+            await asyncio.sleep(EVENT_CHECK_S)
+            waited += EVENT_CHECK_S
+            job = service.jobs.expect(request_id[:64])
+        return StreamingResponse(
+            _events(job), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
+
+    return router
+
+
+def _request_id(body: EncodeRequest, request: Request) -> str:
+    request_id = body.request_id or str(uuid.uuid4())
+    request.state.request_id = request_id
+    return request_id
+
+
+async def _outcome(service: EngineService, job: Job, request: Request) -> Any:
+    """Wait for a job; a client that goes away cancels it."""
+    future = asyncio.wrap_future(job.future)
+    while True:
+        finished, _ = await asyncio.wait({future}, timeout=DISCONNECT_CHECK_S)
+        if finished:
+            return future.result()
+        if await request.is_disconnected():
+            service.jobs.cancel(job.request_id)
+
+
+async def _events(job: Job) -> AsyncIterator[str]:
+    sent = -1
+    quiet_s = 0.0
+    while True:
+        state, version = job.state, job.version
+        if state in FINAL_STATES:
+            yield _event("progress", {"fraction": job.fraction, "message": job.message})
+            error = job.error
+            data = {} if error is None else {"code": error.code, "message": str(error)}
+            yield _event(state, data)
+            return
+        if version != sent:
+            sent, quiet_s = version, 0.0
+            yield _event("progress", {"fraction": job.fraction, "message": job.message})
+        elif quiet_s >= EVENT_KEEP_ALIVE_S:
+            quiet_s = 0.0
+            yield ": still here\n\n"
+        await asyncio.sleep(EVENT_CHECK_S)
+        quiet_s += EVENT_CHECK_S
+
+
+def _event(name: str, data: dict[str, Any]) -> str:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"

@@ -1,0 +1,115 @@
+"""Who may ask: the token, the Host header, and how much may be sent."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+from collections.abc import Collection
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rsrefseg.errors import RsRefSegError
+from rsrefseg.server.errors import (
+    ForbiddenHostError,
+    TooLargeError,
+    UnauthorisedError,
+    error_body,
+)
+
+log = logging.getLogger("rsrefseg.server")
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+OPEN_PATHS = frozenset({"/v1/ready"})
+
+
+class Guard:
+    """Refuses what has the wrong Host, no right token, or too large a body; logs every answer.
+
+    The Host is checked because a web page may point its own name at 127.0.0.1 (DNS rebinding);
+    browsers cannot forge that header.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, token: str, hosts: Collection[str], max_body_bytes: int
+    ) -> None:
+        """Stand before an app.
+
+        Args:
+            app: what to guard.
+            token: the bearer token.
+            hosts: names that this engine may be called by, without port.
+            max_body_bytes: the largest body that is read.
+        """
+        self._app = app
+        self._token = token.encode()
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass, or answer it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start = time.perf_counter()
+        status = 0
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_body_bytes:
+                raise self._too_large()
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            self._check(scope)
+            await self._app(scope, counted, watched)
+        except (UnauthorisedError, ForbiddenHostError, TooLargeError) as error:
+            await self._refuse(error, scope, receive, watched)
+        finally:
+            elapsed_ms = (time.perf_counter() - start) * 1000
+            log.info("%s %s %d %.0f ms", scope["method"], scope["path"], status, elapsed_ms)
+
+    def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "").lower()
+        name = host if host.endswith("]") else host.rsplit(":", 1)[0]
+        if name not in self._hosts:
+            raise ForbiddenHostError(
+                "The engine does not answer to this host name: call it by its own address."
+            )
+        if scope["path"] not in OPEN_PATHS:
+            scheme, _, given = headers.get("authorization", "").partition(" ")
+            right = hmac.compare_digest(given.strip().encode(), self._token)
+            if scheme.lower() != "bearer" or not right:
+                raise UnauthorisedError(
+                    "The token is missing or wrong: take the one that the engine was started with."
+                )
+        length = headers.get("content-length", "0")
+        if length.isdigit() and int(length) > self._max_body_bytes:
+            raise self._too_large()
+
+    def _too_large(self) -> TooLargeError:
+        limit_mb = self._max_body_bytes // 1_000_000
+        return TooLargeError(
+            f"The upload is over the limit of {limit_mb} MB: choose a smaller extent or a coarser "
+            "ground resolution."
+        )
+
+    async def _refuse(
+        self, error: RsRefSegError, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        headers = {"WWW-Authenticate": "Bearer"} if error.http_status == 401 else {}
+        if error.http_status == 413:
+            headers["Connection"] = "close"
+        await JSONResponse(error_body(error), error.http_status, headers)(scope, receive, send)
