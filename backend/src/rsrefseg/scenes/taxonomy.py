@@ -2,103 +2,53 @@
 
 from __future__ import annotations
 
-IS_A: dict[str, frozenset[str]] = {
-    cls: frozenset({cls, *more.split()})
-    for cls, more in {
-        "house": "building", "block": "building", "warehouse": "building", "shed": "building",
-        "hangar": "building", "greenhouse": "building",
-        "road": "anyroad", "motorway": "anyroad", "dirt_road": "anyroad", "roundabout": "anyroad",
-        "bridge": "", "railway": "", "path": "", "runway": "", "apron": "",
-        "parking": "", "pier": "",
-        "car": "vehicle", "truck": "vehicle", "bus": "vehicle",
-        "ship": "", "plane": "", "tank": "", "container": "", "pool": "", "panel": "",
-        "tree": "trees", "forest": "trees", "orchard": "trees",
-        "grass": "", "field": "", "bare": "", "sand": "",
-        "river": "water", "lake": "water", "pond": "water", "sea": "water",
-        "pitch": "ground", "court": "ground", "track": "ground",
-    }.items()
-}  # fmt: skip
 
-COLOURED = frozenset(
-    [
-        "house",
-        "block",
-        "warehouse",
-        "shed",
-        "hangar",
-        "greenhouse",
-        "car",
-        "truck",
-        "bus",
-        "ship",
-        "plane",
-        "tank",
-        "container",
-        "court",
-    ]
+def _set(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_KINDS = {
+    "building": "building house block warehouse shed hangar greenhouse",
+    "anyroad": "road motorway dirt_road roundabout",
+    "vehicle": "car truck bus",
+    "trees": "tree forest orchard",
+    "water": "river lake pond sea waterbody",
+    "sports": "pitch court track",
+}
+_PLAIN = _set(
+    "bridge railway path runway apron parking pier ship plane tank container pool panel "
+    "grass field bare sand"
+)
+
+IS_A: dict[str, frozenset[str]] = {cls: frozenset({cls}) for cls in _PLAIN} | {
+    cls: frozenset({cls, parent}) for parent, names in _KINDS.items() for cls in names.split()
+}
+"""Each class with the wider class that it belongs to."""
+
+COLOURED = _set(
+    "building house block warehouse shed hangar greenhouse car truck bus ship plane tank "
+    "container court"
 )
 """Classes of which people name the colour."""
 
-LINES = frozenset({"road", "motorway", "dirt_road", "river", "railway", "runway"})
+LINES = _set("road motorway dirt_road river railway runway")
 """Long things with two sides."""
 
-COUNTED = frozenset(
-    [
-        "building",
-        "house",
-        "warehouse",
-        "hangar",
-        "vehicle",
-        "car",
-        "truck",
-        "bus",
-        "ship",
-        "plane",
-        "tank",
-        "container",
-        "pool",
-        "court",
-        "pitch",
-        "tree",
-        "parking",
-        "pond",
-        "lake",
-        "panel",
-        "bridge",
-        "pier",
-        "shed",
-        "block",
-        "greenhouse",
-        "field",
-    ]
+COUNTED = _set(
+    "building house block warehouse hangar shed greenhouse vehicle car truck bus ship plane tank "
+    "container pool court pitch tree parking pond lake waterbody panel bridge pier field"
 )
 """Classes whose members people count and choose among."""
 
 CONFUSED: tuple[frozenset[str], ...] = (
-    frozenset(
-        ["building", "house", "warehouse", "shed", "hangar", "block", "greenhouse", "container"]
-    ),
-    frozenset(
-        [
-            "road",
-            "anyroad",
-            "motorway",
-            "dirt_road",
-            "path",
-            "runway",
-            "apron",
-            "parking",
-            "bridge",
-            "railway",
-            "pier",
-        ]
-    ),
-    frozenset(["vehicle", "car", "truck", "bus", "container"]),
-    frozenset(["water", "river", "lake", "pond", "sea", "pool"]),
-    frozenset(["tree", "trees", "forest", "orchard"]),
-    frozenset(["grass", "field", "pitch", "court", "track", "ground", "bare", "sand"]),
-    frozenset(["tank", "pool", "roundabout"]),
-    frozenset(["panel", "pool"]),
+    _set("building house warehouse shed hangar block greenhouse container"),
+    _set("road anyroad motorway dirt_road path runway apron parking bridge railway pier"),
+    _set("vehicle car truck bus container"),
+    _set("water river lake pond sea pool waterbody"),
+    _set("tree trees forest orchard"),
+    _set("grass field pitch court track sports bare sand"),
+    _set("tank pool roundabout"),
+    _set("panel pool"),
 )
 
 

@@ -13,7 +13,7 @@ _NAMED = ("building", "house", "vehicle", "anyroad", "trees", "water")
 def of_class(sp: Speaker) -> Draft | None:
     """All of a class, or its only member."""
     classes = sorted(
-        {c for k in sp.present for c in IS_A[k] if c and c != "ground" and c != "road"}
+        {c for k in sp.present for c in IS_A[k] if c and c not in ("sports", "waterbody") and c != "road"}
     )
     weights = [_class_weight(sp, c) for c in classes]
     if not sum(weights):

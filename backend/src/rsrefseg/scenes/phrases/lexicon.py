@@ -49,6 +49,7 @@ NOUNS: dict[str, tuple[tuple[str, str], ...]] = {
     "river": (("river", "rivers"), ("stream", "streams")),
     "lake": (("lake", "lakes"),),
     "pond": (("pond", "ponds"),),
+    "waterbody": (("water body", "water bodies"), ("body of water", "bodies of water")),
     "sea": (("sea", "sea"), ("ocean", "ocean")),
     "pitch": (
         ("football pitch", "football pitches"), ("soccer field", "soccer fields"),
@@ -77,7 +78,7 @@ SHAPES = {
     "l-shaped": ("l-shaped",), "u-shaped": ("u-shaped",), "round": ("round", "circular"),
     "square": ("square",), "courtyard": ("courtyard",),
 }  # fmt: skip
-MATERIALS = {"tile": ("tiled",), "metal": ("metal",), "concrete": ("concrete",)}
+MATERIALS = {"tile": ("tiled",), "metal": ("metal", "tin"), "concrete": ("concrete",)}
 
 SIDES = {
     "left": ("left", "western", "west", "leftmost", "westernmost"),

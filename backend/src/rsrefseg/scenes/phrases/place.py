@@ -107,13 +107,13 @@ def _corner(sp: Speaker, group: Group) -> Draft | None:
     return _placed(sp, group, corner(sp, vertical, horizontal), tails, word)
 
 
-def lead(sp: Speaker, group: Group, side: str, margin: float = 0.14) -> Seen | None:
+def lead(sp: Speaker, group: Group, side: str) -> Seen | None:
     """The member that leads towards a side by a margin of the picture's width."""
     ranked = sorted((*group.yes, *group.maybe), key=lambda s: -toward(sp, s, side))
     if len(ranked) < 2 or not ranked[0].clear or ranked[0] not in group.yes:
         return None
     first, second = ranked[:2]
-    if toward(sp, first, side) - toward(sp, second, side) < 2 * margin:
+    if toward(sp, first, side) - toward(sp, second, side) < 2 * sp.lead:
         return None
     ahead = {
         "left": all(first.x0 < s.x0 for s in ranked[1:]),
@@ -126,7 +126,7 @@ def lead(sp: Speaker, group: Group, side: str, margin: float = 0.14) -> Seen | N
 
 def _extreme(sp: Speaker, group: Group) -> Draft | None:
     side = sp.pick(("left", "right", "top", "bottom"))
-    first = lead(sp, group, side, 0.07)
+    first = lead(sp, group, side)
     if first is None:
         return None
     word = sp.pick(SIDES[side][-2:] if side in ("left", "right") else SIDES[side][-3:-1])

@@ -138,7 +138,7 @@ def _without(sp: Speaker, group: Group, rest: list[Seen]) -> Draft | None:
         not rest
         or parts
         or any(s.cut for s in rest)
-        or not Group("", (), tuple(rest), group.maybe, ()).firm
+        or not sp.firm(Group("", (), tuple(rest), group.maybe, ()))
     ):
         return None
     ids = tuple(s.id for s in rest)
@@ -159,7 +159,7 @@ def _except(sp: Speaker, group: Group) -> Draft | None:
     rest = tuple(s for s, t in tests if t == NO)
     doubt = tuple(s for s, t in tests if t not in (YES, NO)) + group.maybe
     out = Group(group.cls, (), rest, doubt, group.all)
-    if not out.firm or len(rest) < 1:
+    if not sp.firm(out) or len(rest) < 1:
         return None
     named = [s for s, t in tests if t == YES]
     noun = noun_phrase(sp, group, True)

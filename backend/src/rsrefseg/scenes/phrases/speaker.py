@@ -54,12 +54,6 @@ class Group:
             return self.yes[0]
         return None
 
-    @property
-    def firm(self) -> bool:
-        """Whether the doubtful ones are too small to matter to a mask of all."""
-        sure = sum(s.pixels for s in self.yes)
-        return bool(self.yes) and sum(s.pixels for s in self.maybe) <= 0.04 * sure
-
     def ids(self) -> tuple[int, ...]:
         """Ids of the sure members."""
         return tuple(s.id for s in self.yes)
@@ -72,7 +66,19 @@ class Group:
 class Speaker:
     """Makes phrases about one view."""
 
-    def __init__(self, view: View, rng: np.random.Generator) -> None:
+    def __init__(
+        self, view: View, rng: np.random.Generator, lead: float = 0.1, doubt: float = 0.04
+    ) -> None:
+        """Start speaking.
+
+        Args:
+            view: what is spoken about.
+            rng: all choices come from it.
+            lead: share of the picture's width by which the leftmost leads.
+            doubt: how many pixels of doubtful members a mask of all may leave out, as a share.
+        """
+        self.lead = lead
+        self.doubt = doubt
         self.view = view
         self.rng = rng
         self.rows, self.cols = view.ids.shape
@@ -100,6 +106,11 @@ class Speaker:
             dim = tuple(s for s in members if not s.clear)
             found = self._groups[cls] = Group(cls, (), clear, dim, members)
         return found
+
+    def firm(self, group: Group) -> bool:
+        """Whether the doubtful members are too small to matter to a mask of all."""
+        sure = sum(s.pixels for s in group.yes)
+        return bool(group.yes) and sum(s.pixels for s in group.maybe) <= self.doubt * sure
 
     def narrow(self, group: Group, attr: Attr) -> Group:
         """The members that also have a quality."""

@@ -67,14 +67,14 @@ def all_of(sp: Speaker, text: str, mass: bool = False) -> str:
 def refer(sp: Speaker, group: Group) -> tuple[str, tuple[int, ...]] | None:
     """Words for a group as a whole: singular if it is one, plural for several."""
     if group.cls in MASS:
-        if not group.firm and not group.yes:
+        if not group.yes:
             return None
         return all_of(sp, noun_phrase(sp, group, False), True), group.ids()
     if group.sole is not None:
         if sp.chance(0.06):
             return all_of(sp, noun_phrase(sp, group, True)), group.ids()
         return the(sp, noun_phrase(sp, group, False)), group.ids()
-    if group.firm and len(group.yes) >= 2:
+    if sp.firm(group) and len(group.yes) >= 2:
         if sp.chance(0.05):
             return f"every {noun_phrase(sp, group, False)}", group.ids()
         return all_of(sp, noun_phrase(sp, group, True)), group.ids()

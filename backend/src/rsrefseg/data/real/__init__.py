@@ -1,0 +1,1 @@
+"""Real overhead imagery with labels, turned into cases by what the label geometry says."""
