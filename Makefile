@@ -1,0 +1,45 @@
+# Every target does its own set-up, from nothing, on Debian 12 or Ubuntu; elsewhere it says what to install.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench package dev clean
+
+ENGINE := .venv/engine/bin
+QGIS := .venv/qgis/bin
+# The Python that tests and the demo start the engine with, instead of an installed one.
+export RSREFSEG_ENGINE_PYTHON := $(CURDIR)/$(ENGINE)/python
+
+help: ## say what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+demo: ## the main job in the real QGIS desktop; DEMO_RASTER=… DEMO_PHRASE=… for any raster
+	@tools/setup.sh engine system
+	@$(ENGINE)/python resources/demo/run.py
+
+test: ## all tests, both Pythons
+	@tools/setup.sh engine qgis
+	@$(ENGINE)/python tools/run_tests.py
+
+check: ## ruff, ruff format, mypy and the architecture tests
+	@tools/setup.sh engine
+	$(ENGINE)/ruff check .
+	$(ENGINE)/ruff format --check .
+	cd backend && ../$(ENGINE)/mypy
+	$(ENGINE)/mypy
+	$(ENGINE)/pytest -q tests/architecture
+	@echo "make check: all clean"
+
+bench: ## all benchmarks, or one: PART=name; tables and build/bench/NAME.json
+	@tools/setup.sh engine
+	@$(ENGINE)/python tools/run_benchmarks.py $(PART)
+
+package: ## the plugin's zip, engine and weights inside: build/rsrefseg_qgis-VERSION.zip
+	@tools/setup.sh engine
+	@$(ENGINE)/python tools/package.py
+
+dev: ## the environments for working on it
+	@tools/setup.sh engine qgis
+
+clean: ## remove what make made
+	rm -rf build .venv .pytest_cache .mypy_cache .ruff_cache .qgis-settings backend/.mypy_cache backend/build
+	find . -name __pycache__ -prune -exec rm -rf {} +
