@@ -114,7 +114,7 @@ def areas_m2(geometries: NDArray[np.object_], crs_wkt: str | None) -> NDArray[np
     lon, lat = transformer.transform(coords[:, 0], coords[:, 1])
     if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
         return None
-    lon_0, lat_0, local = _centre(lon, lat)
+    lon_0, lat_0, local = _centre(lon, lat, wraps=not crs.is_geographic)
     projection = _equal_area(crs_wkt, lon_0, lat_0, local)
     if projection is None:
         return None
@@ -127,10 +127,15 @@ def areas_m2(geometries: NDArray[np.object_], crs_wkt: str | None) -> NDArray[np
     return areas
 
 
-def _centre(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> tuple[float, float, bool]:
-    """The middle of the points, rounded to a degree, and whether they all lie near it."""
-    reference = float(lon[0])
-    relative = (lon - reference + 180.0) % 360.0 - 180.0
+def _centre(
+    lon: NDArray[np.float64], lat: NDArray[np.float64], *, wraps: bool
+) -> tuple[float, float, bool]:
+    """The middle of the points, rounded to a degree, and whether they all lie near it.
+
+    Longitudes of a geographic raster run on beyond 180; projected ones come back from -180.
+    """
+    reference = float(lon[0]) if wraps else 0.0
+    relative = (lon - reference + 180.0) % 360.0 - 180.0 if wraps else lon
     lon_0 = round(reference + (float(relative.min()) + float(relative.max())) / 2)
     lat_0 = round((float(lat.min()) + float(lat.max())) / 2)
     span = max(float(np.ptp(relative)), float(np.ptp(lat)))

@@ -1,0 +1,66 @@
+"""A predictor without a model: it answers colour words from the pixels themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from rsrefseg.predict.phrases import tidy_phrases
+from rsrefseg.predict.types import CacheInfo, DeviceInfo, EncodedImage, ModelInfo, PhraseAnswer
+
+COLOURS = {"red": 0, "green": 1, "blue": 2}
+
+
+class StandIn:
+    """Sees red, green and blue: a pixel's probability is that channel's value.
+
+    Attributes:
+        encoded: the shape of every image that was encoded.
+        on_encode: called at every encoding, for tests that block or fail there.
+    """
+
+    def __init__(self, tile_px: int = 64, presence: float | None = None) -> None:
+        self.info = ModelInfo(
+            name="stand-in",
+            preset="none",
+            sha256="0" * 64,
+            tile_px=tile_px,
+            min_resolution_m=0.1,
+            max_resolution_m=1.0,
+            default_resolution_m=0.5,
+            vocabulary_examples=("the red roofs",),
+        )
+        self.device = DeviceInfo("cpu", "stand-in", "There is no other.", "fp32")
+        self.cache = CacheInfo(0, 0, 0)
+        self.presence = presence
+        self.encoded: list[tuple[int, int]] = []
+        self.on_encode: Callable[[], None] = lambda: None
+
+    def check_phrases(self, phrases: Sequence[str]) -> list[str]:
+        return tidy_phrases(phrases, 512)
+
+    def phrase_warnings(self, phrase: str) -> list[str]:
+        unknown = self._unknown(phrase)
+        return [f"The model never learnt '{word}'." for word in unknown]
+
+    def _unknown(self, phrase: str) -> tuple[str, ...]:
+        return tuple(w for w in phrase.split() if not w.isascii())
+
+    def encode(self, image: np.ndarray, content_px: tuple[int, int] | None = None) -> EncodedImage:
+        self.on_encode()
+        height, width = image.shape[:2]
+        self.encoded.append((height, width))
+        return EncodedImage((height, width), content_px or (height, width), image, cached=False)
+
+    def ask(self, encoded: EncodedImage, phrases: Sequence[str]) -> list[PhraseAnswer]:
+        return [self._answer(encoded.features, phrase) for phrase in phrases]
+
+    def _answer(self, image: np.ndarray, phrase: str) -> PhraseAnswer:
+        channel = next((COLOURS[w] for w in phrase.split() if w in COLOURS), None)
+        probability = np.zeros(image.shape[:2], np.float32)
+        if channel is not None:
+            probability = image[..., channel].astype(np.float32) / 255
+        best = float(probability.max(initial=0.0))
+        return PhraseAnswer(
+            phrase, probability, probability, best, self.presence, self._unknown(phrase)
+        )
