@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from torch import nn
-
 from rsrefseg.models.clip import ClipImageTower, ClipTextTower
 from rsrefseg.models.config import Preset, Sam1Config
 from rsrefseg.models.initialise import initialise
 from rsrefseg.models.prompter import Prompter
 from rsrefseg.models.rsrefseg2 import RSRefSeg2
 from rsrefseg.models.sam import Sam1Decoder, Sam1Encoder
+from rsrefseg.models.sam2 import Sam2Decoder, Sam2Encoder
 from rsrefseg.models.tokenizer import Tokenizer, default_tokenizer
 
 
@@ -47,7 +46,7 @@ def build_model(
     return model.eval()
 
 
-def _build_sam(preset: Preset) -> tuple[nn.Module, nn.Module]:
+def _build_sam(preset: Preset) -> tuple[Sam1Encoder | Sam2Encoder, Sam1Decoder | Sam2Decoder]:
     if isinstance(preset.sam, Sam1Config):
         return Sam1Encoder(preset.sam), Sam1Decoder(preset.sam)
-    raise NotImplementedError
+    return Sam2Encoder(preset.sam), Sam2Decoder(preset.sam)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rsrefseg.models.config import ClipConfig
-from rsrefseg.models.layers import ConvStem, resize_like, zero_rows
+from rsrefseg.models.layers import PLAIN_ATTENTION_LIMIT, ConvStem, resize_like, zero_rows
 from rsrefseg.models.torchvision_compat import ensure_torchvision
 
 # SigLIP's norms, both towers.
@@ -63,6 +63,9 @@ class ClipImageTower(nn.Module):
             norm_layer=partial(nn.LayerNorm, eps=NORM_EPS),
             act_layer=partial(nn.GELU, approximate="tanh"),
         )
+        if (self.grid[0] * self.grid[1]) ** 2 <= PLAIN_ATTENTION_LIMIT:
+            for block in self.trunk.blocks:
+                block.attn.fused_attn = False
 
     def forward(self, image: Tensor) -> Tensor:
         """Encodes the padded tile.

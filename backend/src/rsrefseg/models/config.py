@@ -175,15 +175,16 @@ class Sam1Config(_Checked):
         )  # fmt: skip
         _divides("sam", "embed_dim", self.embed_dim, "num_heads", self.num_heads)
         _divides("sam", "d_model", self.d_model, "twice the decoder_heads", 2 * self.decoder_heads)
-        _divides("sam", "image_size", self.image_size, "patch_size", self.patch_size)
+        if self.image_size < self.patch_size:
+            raise ConfigError("'sam.image_size' must be at least 'sam.patch_size'.")
         _one_of("sam.stem", self.stem, ("patch", "conv"))
         if any(not 0 <= i < self.depth for i in self.global_attn_indexes):
             raise ConfigError("'sam.global_attn_indexes' must name layers below 'sam.depth'.")
 
     @property
-    def stride(self) -> int:
-        """Padded-tile pixels per cell of the image embedding."""
-        return self.patch_size
+    def mask_input_px(self) -> int:
+        """Side of the dense prompt for a tile of the configured size."""
+        return 4 * self.image_size // self.patch_size
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,6 @@ class Sam2Config(_Checked):
         _positive("sam", self, "d_model", "image_size", "embed_dim", "num_heads")
         _divides("sam", "embed_dim", self.embed_dim, "num_heads", self.num_heads)
         _divides("sam", "d_model", self.d_model, "twice the decoder_heads", 2 * self.decoder_heads)
-        _divides("sam", "image_size", self.image_size, "the stride", self.stride)
         if len(self.stages) != 4 or min(self.stages) < 1:
             raise ConfigError("'sam.stages' must hold four depths of at least 1.")
         if len(self.window_spec) != 4:
@@ -231,9 +231,9 @@ class Sam2Config(_Checked):
             raise ConfigError("'sam.global_att_blocks' must name blocks within 'sam.stages'.")
 
     @property
-    def stride(self) -> int:
-        """Padded-tile pixels per cell of the image embedding."""
-        return 16
+    def mask_input_px(self) -> int:
+        """Side of the dense prompt for a tile of the configured size."""
+        return 4 * (self.image_size // 16)
 
 
 SamConfig = Sam1Config | Sam2Config

@@ -45,6 +45,10 @@ class ImageFeatures:
         """
         if len(self) == 1:
             return self._with([t.expand(len(index), *t.shape[1:]) for t in self._tensors()])
+        repeats, rest = divmod(len(index), len(self))
+        if not rest and bool((index == _in_turn(len(self), repeats, index.device)).all()):
+            # The same rows; the gradient is a sum instead of a scatter.
+            return self._with([_repeat_rows(t, repeats) for t in self._tensors()])
         return self._with([t.index_select(0, index) for t in self._tensors()])
 
     def to(
@@ -57,6 +61,18 @@ class ImageFeatures:
     def nbytes(self) -> int:
         """Memory that the features take, in bytes."""
         return sum(t.numel() * t.element_size() for t in self._tensors())
+
+
+def _in_turn(count: int, repeats: int, device: torch.device) -> Tensor:
+    return torch.arange(count, device=device).repeat_interleave(repeats)
+
+
+def _repeat_rows(x: Tensor, repeats: int) -> Tensor:
+    """(B, ...) -> (B * repeats, ...), each row `repeats` times in turn, its layout kept."""
+    if x.ndim == 4:
+        last = x.permute(0, 2, 3, 1)[:, None].expand(-1, repeats, -1, -1, -1)
+        return last.flatten(0, 1).permute(0, 3, 1, 2)
+    return x[:, None].expand(-1, repeats, *x.shape[1:]).flatten(0, 1)
 
 
 @dataclass(frozen=True)

@@ -95,14 +95,20 @@ class SecondOrderLayer(FirstOrderLayer):
     """A first-order layer, after which prompt queries gather from the phrase and the image."""
 
     def __init__(
-        self, width: int, inner: int, heads: int, hidden: int, image_self_attention: bool
+        self,
+        width: int,
+        inner: int,
+        heads: int,
+        hidden: int,
+        image_self_attention: bool,
+        prompt_width: int,
     ) -> None:
         super().__init__(width, inner, heads, hidden, image_self_attention)
-        self.prompt_self = AttentionStep(width, inner, heads)
-        self.prompt_text = AttentionStep(width, inner, heads)
-        self.prompt_text_mlp = MlpStep(width, hidden)
-        self.prompt_image = AttentionStep(width, inner, heads)
-        self.prompt_image_mlp = MlpStep(width, hidden)
+        self.prompt_self = AttentionStep(prompt_width, inner, heads)
+        self.prompt_text = AttentionStep(prompt_width, inner, heads, width)
+        self.prompt_text_mlp = MlpStep(prompt_width, hidden)
+        self.prompt_image = AttentionStep(prompt_width, inner, heads, width)
+        self.prompt_image_mlp = MlpStep(prompt_width, hidden)
 
     def gather(
         self,
@@ -113,7 +119,7 @@ class SecondOrderLayer(FirstOrderLayer):
         image: Tensor,
         image_pe: Tensor,
     ) -> Tensor:
-        """Prompt queries (P, K, C) after looking at themselves, the phrase and the image."""
+        """Prompt queries (P, K, D) after looking at themselves, the phrase and the image."""
         prompts = self.prompt_self(prompts, prompt_pe, prompts, prompt_pe)
         prompts = self.prompt_text_mlp(self.prompt_text(prompts, prompt_pe, queries, query_pe))
         prompts = self.prompt_image(prompts, prompt_pe, image, image_pe)
@@ -124,13 +130,13 @@ class SecondOrderLayer(FirstOrderLayer):
 class PresenceHead(nn.Module):
     """Whether anything in the image matches the phrase, as one logit."""
 
-    def __init__(self, width: int, hidden: int) -> None:
+    def __init__(self, width: int, prompt_width: int, hidden: int) -> None:
         super().__init__()
-        self.first = nn.Linear(3 * width + 2, hidden)
+        self.first = nn.Linear(prompt_width + 2 * width + 2, hidden)
         self.second = nn.Linear(hidden, 1)
 
     def forward(self, prompts: Tensor, set2: Tensor, pooled: Tensor, dense: Tensor) -> Tensor:
-        """(P, K, C), (P, Q, C), (P, C) and logits (P, h, w) -> (P,)."""
+        """(P, K, D), (P, Q, C), (P, C) and logits (P, h, w) -> (P,)."""
         logits = dense.flatten(1).to(pooled.dtype)
         parts = (
             prompts.mean(dim=1),
@@ -162,8 +168,8 @@ class Prompter(nn.Module):
         self.query_pe1 = nn.Parameter(torch.empty(config.num_text_queries, width))
         self.query_pe2 = nn.Parameter(torch.empty(config.num_text_queries, width))
         self.image_pe = nn.Parameter(torch.empty(1, width, *(config.image_grid or image_grid)))
-        self.prompts = nn.Parameter(torch.empty(config.num_prompts, width))
-        self.prompt_pe = nn.Parameter(torch.empty(config.num_prompts, width))
+        self.prompts = nn.Parameter(torch.empty(config.num_prompts, prompt_width))
+        self.prompt_pe = nn.Parameter(torch.empty(config.num_prompts, prompt_width))
         self.decomposition = nn.ModuleList(
             DecompositionLayer(*shared) for _ in range(config.decomposition_layers)
         )
@@ -171,14 +177,16 @@ class Prompter(nn.Module):
             FirstOrderLayer(*image_layer) for _ in range(config.first_order_layers)
         )
         self.second_order = nn.ModuleList(
-            SecondOrderLayer(*image_layer) for _ in range(config.second_order_layers)
+            SecondOrderLayer(*image_layer, prompt_width) for _ in range(config.second_order_layers)
         )
-        self.sparse_first = nn.Linear(width, config.mlp_dim)
+        self.sparse_first = nn.Linear(prompt_width, config.mlp_dim)
         self.sparse_second = nn.Linear(config.mlp_dim, prompt_width)
         self.dense = DensePrompt(
             width, config.dense_norm, config.dense_prompt_grid, logit_scale, logit_bias
         )
-        self.presence = PresenceHead(width, _PRESENCE_HIDDEN) if config.presence else None
+        self.presence = (
+            PresenceHead(width, prompt_width, _PRESENCE_HIDDEN) if config.presence else None
+        )
 
     def forward(
         self,
@@ -222,7 +230,7 @@ class Prompter(nn.Module):
         return set1, set2
 
     def _image_positions(self, grid: tuple[int, int]) -> Tensor:
-        resized = resize_like(self.image_pe.float(), grid, mode="bicubic", align_corners=False)
+        resized = resize_like(self.image_pe.float(), grid, mode="bicubic", align_corners=True)
         return resized.to(self.image_pe.dtype).flatten(2).transpose(1, 2)  # (1, N, C)
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 
+from rsrefseg.errors import WeightsError
 from rsrefseg.models.clip import ClipImageTower, ClipTextTower
 from rsrefseg.models.config import Preset
 from rsrefseg.models.features import AskOutput, ImageFeatures, TextFeatures
 from rsrefseg.models.layers import resize_like
 from rsrefseg.models.prompter import Prompter
 from rsrefseg.models.sam import Sam1Decoder, Sam1Encoder
+from rsrefseg.models.sam2 import Sam2Decoder, Sam2Encoder
 from rsrefseg.models.tokenizer import Tokenizer
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -33,8 +33,8 @@ class RSRefSeg2(nn.Module):
         image_tower: ClipImageTower,
         text_tower: ClipTextTower,
         prompter: Prompter,
-        sam_encoder: Sam1Encoder | SamEncoder,
-        sam_decoder: Sam1Decoder | SamDecoder,
+        sam_encoder: Sam1Encoder | Sam2Encoder,
+        sam_decoder: Sam1Decoder | Sam2Decoder,
         tokenizer: Tokenizer | None,
     ) -> None:
         super().__init__()
@@ -45,6 +45,17 @@ class RSRefSeg2(nn.Module):
         self.sam_encoder = sam_encoder
         self.sam_decoder = sam_decoder
         self.tokenizer = tokenizer
+
+    @property
+    def words(self) -> Tokenizer:
+        """The tokenizer.
+
+        Raises:
+            WeightsError: the weights came without one.
+        """
+        if self.tokenizer is None:
+            raise WeightsError("This model has no tokenizer; import its weights with one.")
+        return self.tokenizer
 
     @property
     def dtype(self) -> torch.dtype:
@@ -96,8 +107,8 @@ class RSRefSeg2(nn.Module):
             point_labels: (P, N): 1 inside the target, 0 outside it, -1 no point.
             boxes: (P, 4) x0, y0, x1, y1 in 0..1 of the padded tile.
         """
-        rows, columns = image.sam_embed.shape[-2:]
-        prompts = self.prompter(image.clip_tokens, image.clip_grid, text, (4 * rows, 4 * columns))
+        mask_size = self._mask_input_size(image)
+        prompts = self.prompter(image.clip_tokens, image.clip_grid, text, mask_size)
         extra = self.sam_decoder.prompts.sparse(points, point_labels, boxes, prompts.sparse.dtype)
         sparse = torch.cat([prompts.sparse, *extra], dim=1)
         masks, iou = self.sam_decoder(image.sam_embed, image.high_res, sparse, prompts.dense)
@@ -112,6 +123,14 @@ class RSRefSeg2(nn.Module):
             text_queries2=prompts.text_queries2,
             refined_img_feat_map=prompts.refined_map,
         )
+
+    def _mask_input_size(self, image: ImageFeatures) -> tuple[int, int]:
+        """The dense prompt's size: four times SAM's grid, and what a cut last cell adds."""
+        side = self.preset.sam.mask_input_px
+        rows, columns = image.sam_embed.shape[-2:]
+        if (rows, columns) == (side // 4, side // 4):
+            return side, side
+        return 4 * rows, 4 * columns
 
     def upsample(
         self,
@@ -135,14 +154,3 @@ class RSRefSeg2(nn.Module):
         full = resize_like(low_res_logits.float(), padded, "bilinear", align_corners=False)
         valid = full[..., : valid_hw[0], : valid_hw[1]]
         return resize_like(valid, out_hw, "bilinear", align_corners=False)
-
-
-class SamEncoder(Protocol):
-    """What the model needs of a SAM image encoder."""
-
-    def __call__(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Normalised tile -> image embedding and finer maps."""
-
-
-class SamDecoder(Protocol):
-    """What the model needs of a SAM prompt and mask decoder."""

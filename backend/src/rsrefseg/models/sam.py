@@ -7,10 +7,12 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from rsrefseg.models.clip import mlp_ratio
 from rsrefseg.models.config import Sam1Config
 from rsrefseg.models.layers import ConvStem, resize_like
+from rsrefseg.models.mask_head import draw_masks
 from rsrefseg.models.torchvision_compat import ensure_torchvision
 
 # The released SAM 1 models were trained through an implementation with this eps in all norms;
@@ -58,7 +60,8 @@ class Sam1Encoder(nn.Module):
         x = x + resized.permute(0, 2, 3, 1).to(x.dtype)
         for block in self.vit.blocks:
             x = block(x)
-        return self.vit.neck(x.permute(0, 3, 1, 2)), ()
+        embedding: Tensor = self.vit.neck(x.permute(0, 3, 1, 2))
+        return embedding.contiguous(memory_format=torch.channels_last), ()
 
 
 class PromptEmbedding(nn.Module):
@@ -73,9 +76,13 @@ class PromptEmbedding(nn.Module):
         self.encoder = PromptEncoder(d_model, (1, 1), (1, 1), mask_in_chans)
 
     def dense(self, logits: Tensor) -> Tensor:
-        """Mask-input logits (P, 1, 4h, 4w) -> (P, D, h, w)."""
-        embedded: Tensor = self.encoder.mask_downscaling(logits)
-        return embedded
+        """Mask-input logits (P, 1, 4h, 4w) -> (P, D, h, w), channels last in memory."""
+        *before, last = self.encoder.mask_downscaling
+        x = logits
+        for layer in before:
+            x = layer(x)
+        weight = last.weight.flatten(1)  # its kernel is 1 x 1
+        return functional.linear(x.permute(0, 2, 3, 1), weight, last.bias).permute(0, 3, 1, 2)
 
     def positions(self, size: tuple[int, int], dtype: torch.dtype) -> Tensor:
         """Position encoding of an embedding grid, (1, D, h, w)."""
@@ -161,13 +168,12 @@ class Sam1Decoder(nn.Module):
         decoder = self.masks
         own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
         tokens = torch.cat([own.to(sparse.dtype).expand(len(sparse), -1, -1), sparse], dim=1)
-        grid = tuple(image.shape[-2:])
+        grid = (image.shape[-2], image.shape[-1])
         source = image + self.prompts.dense(dense)
         position = self.prompts.positions(grid, source.dtype)
         states, keys = decoder.transformer(source, position, tokens)
-        upscaled = decoder.output_upscaling(keys.transpose(1, 2).unflatten(2, grid))
         # A single mask is asked for: the others' hypernetworks need not run.
-        kernel = decoder.output_hypernetworks_mlps[0](states[:, 1])  # (P, D / 8)
-        masks = torch.einsum("pc,pchw->phw", kernel, upscaled)[:, None]
+        kernel = decoder.output_hypernetworks_mlps[0](states[:, 1])[:, None]  # (P, 1, D / 8)
+        masks = draw_masks(decoder.output_upscaling, keys, grid, kernel)
         iou = decoder.iou_prediction_head(states[:, 0])[:, :1]
         return masks, iou
