@@ -1,0 +1,89 @@
+"""`rsrefseg evaluate`: the field's metrics over a cases file, and a picture report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rsrefseg.predict.segmenter import Segmenter
+
+
+def evaluate(
+    data: Annotated[Path, typer.Option("--data", help="A cases.jsonl file.")],
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Weights file; default: the bundled model.")
+    ] = None,
+    json_out: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a picture report (HTML) here.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    threshold: Annotated[float, typer.Option(help="Probability that makes a pixel count.")] = 0.5,
+) -> None:
+    """Measure a model on labelled phrases: gIoU, cIoU, Pr@X, N-acc, by kind and by source."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from rsrefseg.data.cases import read_cases
+    from rsrefseg.evaluation.report import write_report
+    from rsrefseg.evaluation.run import evaluate_cases, report_figures
+    from rsrefseg.predict.segmenter import Segmenter
+    from rsrefseg.weights.files import bundled_weights
+
+    records = read_cases(data)
+    weights = model or bundled_weights()
+    segmenter = Segmenter.from_file(weights, device=device)
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("Asking", total=len(records))
+        outcomes = list(
+            evaluate_cases(
+                records,
+                _answerer(segmenter),
+                threshold=threshold,
+                presence_threshold=segmenter.presence_threshold,
+                progress=lambda done: progress.update(task, completed=done),
+            )
+        )
+    figures: dict[str, Any] = {
+        "model": weights.name,
+        "data": str(data),
+        "threshold": threshold,
+        "presence_threshold": segmenter.presence_threshold,
+        **report_figures([o.score for o in outcomes]),
+    }
+    if json_out is not None:
+        json_out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    if report is not None:
+        write_report(report, figures, outcomes)
+    _print(figures)
+
+
+def _answerer(segmenter: Segmenter):  # type: ignore[no-untyped-def]
+    def answer(
+        image: NDArray[np.uint8], phrases: list[str]
+    ) -> list[tuple[NDArray[np.float32], float | None]]:
+        answers = segmenter.ask(segmenter.encode(image), phrases)
+        return [(a.probability, a.presence) for a in answers]
+
+    return answer
+
+
+def _print(figures: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = ("n", "gIoU", "cIoU", "Pr@0.5", "N-acc", "answered", "blind_gIoU")
+    table = Table("", *columns)
+    rows = {"all": figures, **figures["by_kind"], **figures["by_source"]}
+    for name, row in rows.items():
+        cells = (row.get(c) for c in columns)
+        table.add_row(
+            name,
+            *("-" if c is None else str(c) if isinstance(c, int) else f"{c:.3f}" for c in cells),
+        )
+    Console().print(table)

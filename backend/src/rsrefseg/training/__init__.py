@@ -1,0 +1,1 @@
+"""Training: losses, the stream of batches, the optimiser, checkpoints and the loop."""

@@ -1,0 +1,155 @@
+"""The training losses.
+
+Mask, subspace and contrastive terms follow RSRefSeg 2 (arXiv 2507.06231); the choice, presence
+and predicted-IoU terms are ours. All maps are low-resolution: a full-size map per phrase costs
+more memory traffic than it teaches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from rsrefseg.models.features import AskOutput
+from rsrefseg.training.config import LossWeights
+
+
+@dataclass
+class Targets:
+    """What the phrases of a batch should have found; P phrases.
+
+    Attributes:
+        mask: P x h x w, coverage 0..1 of each low-resolution cell by the target.
+        tokens: P x th x tw, the same at the token grid.
+        likes: P x th x tw, coverage by objects of the same class that are not the target.
+        present: P, 1 where the target exists.
+        image_index: P, the image that each phrase is asked of.
+        phrase_id: P, equal numbers for equal phrases.
+    """
+
+    mask: Tensor
+    tokens: Tensor
+    likes: Tensor
+    present: Tensor
+    image_index: Tensor
+    phrase_id: Tensor
+
+
+def mask_losses(logits: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+    """Binary cross-entropy over all phrases and Dice loss over the present ones.
+
+    Args:
+        logits: P x h x w.
+        targets: the batch's targets.
+    """
+    bce = functional.binary_cross_entropy_with_logits(logits, targets.mask)
+    prob = logits.sigmoid()
+    overlap = (prob * targets.mask).sum((1, 2))
+    total = prob.sum((1, 2)) + targets.mask.sum((1, 2))
+    dice = 1 - (2 * overlap + 1) / (total + 1)
+    return bce, _mean_of(dice, targets.present)
+
+
+def subspace_loss(queries1: Tensor, queries2: Tensor) -> Tensor:
+    """Mean squared cosine between the means of the two query sets, each P x 3 x C."""
+    cosine = functional.cosine_similarity(
+        queries1.float().mean(1), queries2.float().mean(1), dim=-1
+    )
+    return cosine.square().mean()
+
+
+def contrastive_loss(queries2: Tensor, clip_tokens: Tensor, targets: Targets) -> Tensor:
+    """CLIP-style loss between the mean of set 2 and the mask-pooled image feature.
+
+    Pairs that are no true negatives (the same phrase elsewhere, or nearly the same mask in the
+    same image) are left out of the denominator. Scale 1/0.07 as released.
+
+    Args:
+        queries2: P x 3 x C.
+        clip_tokens: P x N x C image tokens of each phrase's image.
+        targets: the batch's targets; only present ones take part.
+    """
+    keep = targets.present > 0
+    if int(keep.sum()) < 2:
+        return queries2.sum() * 0
+    weight = targets.tokens[keep].flatten(1)  # p x N
+    pooled = torch.einsum("pn,pnc->pc", weight, clip_tokens[keep].float())
+    image = functional.normalize(pooled / (weight.sum(1, keepdim=True) + 1e-4), dim=-1)
+    text = functional.normalize(queries2[keep].float().mean(1), dim=-1)
+    scores = text @ image.T / 0.07
+    phrase, index = targets.phrase_id[keep], targets.image_index[keep]
+    inter = weight @ weight.T
+    area = weight.square().sum(1)
+    alike = inter / (area[:, None] + area[None, :] - inter + 1e-4) > 0.5
+    same = (phrase[:, None] == phrase[None, :]) | (alike & (index[:, None] == index[None, :]))
+    same.fill_diagonal_(False)
+    scores = scores.masked_fill(same, -1e4)
+    labels = torch.arange(len(scores), device=scores.device)
+    return (
+        functional.cross_entropy(scores, labels) + functional.cross_entropy(scores.T, labels)
+    ) / 2
+
+
+def choice_loss(token_logits: Tensor, targets: Targets) -> Tensor:
+    """Makes the heat-map high on the target and low on its like.
+
+    The softmax over all positions, and over the positions of the named class alone (hard
+    negatives), should put its mass on the target; plus cross-entropy per position.
+
+    Args:
+        token_logits: P x th x tw, the dense prompt at the token grid.
+        targets: the batch's targets.
+    """
+    logits = token_logits.flatten(1).float()
+    target, likes = targets.tokens.flatten(1), targets.likes.flatten(1)
+    on_target = torch.logsumexp(logits + (target + 1e-6).log(), 1)
+    everywhere = torch.logsumexp(logits, 1)
+    of_class = torch.logsumexp(logits + (target + likes + 1e-6).log(), 1)
+    where = (everywhere - on_target).clamp(0, 10)
+    which = (of_class - on_target).clamp(0, 10)
+    per_position = functional.binary_cross_entropy_with_logits(logits, target.clamp(0, 1))
+    return _mean_of(0.3 * where + which, targets.present) + 2 * per_position
+
+
+def total_loss(
+    out: AskOutput, clip_tokens: Tensor, targets: Targets, weights: LossWeights
+) -> tuple[Tensor, dict[str, float]]:
+    """The weighted sum and its parts.
+
+    Args:
+        out: what the model answered for P phrases.
+        clip_tokens: P x N x C.
+        targets: the batch's targets.
+        weights: of the parts.
+    """
+    logits = out.low_res_logits[:, 0].float()
+    bce, dice = mask_losses(logits, targets)
+    parts = {
+        "bce": bce,
+        "dice": dice,
+        "subspace": subspace_loss(out.text_queries1, out.text_queries2),
+        "contrastive": contrastive_loss(out.text_queries2, clip_tokens, targets),
+        "choice": choice_loss(out.dense_token_logits, targets),
+        "iou": _iou_loss(out.iou.float().flatten(), logits.detach(), targets),
+    }
+    if out.presence_logit is not None:
+        parts["presence"] = functional.binary_cross_entropy_with_logits(
+            out.presence_logit.float().flatten(), targets.present
+        )
+    total = sum((getattr(weights, k) * v for k, v in parts.items()), logits.new_zeros(()))
+    return total, {k: float(v.detach()) for k, v in parts.items()}
+
+
+def _iou_loss(predicted: Tensor, logits: Tensor, targets: Targets) -> Tensor:
+    """Squared error of SAM's predicted IoU against the IoU of the mask that it came with."""
+    guess, truth = logits > 0, targets.mask > 0.5
+    union = (guess | truth).flatten(1).sum(1)
+    iou = (guess & truth).flatten(1).sum(1) / union.clamp(min=1)
+    return _mean_of((predicted - iou).square(), targets.present)
+
+
+def _mean_of(values: Tensor, chosen: Tensor) -> Tensor:
+    return (values * chosen).sum() / chosen.sum().clamp(min=1)

@@ -1,0 +1,120 @@
+"""Training: the stream is a function of the step, resuming is exact, the loss goes down."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from rsrefseg.errors import ConfigError, WeightsError
+from rsrefseg.models.build import build_model
+from rsrefseg.models.config import load_preset
+from rsrefseg.training.batch import Grids
+from rsrefseg.training.checkpoint import load_checkpoint
+from rsrefseg.training.config import TrainConfig
+from rsrefseg.training.loop import Trainer
+from rsrefseg.training.stream import BatchStream
+
+CONFIG = TrainConfig(
+    steps=4,
+    images_per_step=1,
+    phrases_per_image=4,
+    loader_workers=0,
+    validate_every=0,
+    warmup_steps=1,
+    log_every=1,
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return build_model(load_preset("rsrefseg2-tiny")).words
+
+
+def make_trainer(out, config=CONFIG):
+    torch.manual_seed(config.seed)
+    return Trainer(build_model(load_preset(config.preset)), config, out)
+
+
+def test_a_step_gives_the_same_batch_every_time_and_other_steps_another(tokenizer):
+    stream = BatchStream(CONFIG, tokenizer, Grids(256, 128, 16))
+    again = BatchStream(CONFIG, tokenizer, Grids(256, 128, 16))
+    assert torch.equal(stream[3].images, again[3].images)
+    assert torch.equal(stream[3].targets.mask, again[3].targets.mask)
+    assert not torch.equal(stream[2].images, stream[3].images)
+
+
+def test_processes_of_one_run_see_different_images(tokenizer):
+    parts = [
+        BatchStream(CONFIG, tokenizer, Grids(256, 128, 16), rank=r, world=2)[0].images
+        for r in range(2)
+    ]
+    assert not torch.equal(parts[0], parts[1])
+
+
+def test_targets_and_likes_do_not_overlap(tokenizer):
+    targets = BatchStream(CONFIG, tokenizer, Grids(256, 128, 16))[0].targets
+    assert targets.mask.shape[1:] == (128, 128)
+    assert float((targets.tokens + targets.likes).max()) <= 1 + 1e-5
+
+
+def test_resumed_run_equals_the_unbroken_one(tmp_path):
+    make_trainer(tmp_path / "whole").run()
+    first = make_trainer(tmp_path / "parts")
+    assert first.run(max_minutes=0) == 1, "stops after its first step"
+    make_trainer(tmp_path / "parts").run()
+    whole = load_checkpoint(tmp_path / "whole" / "checkpoint.pt")["optimizer"]
+    parts = load_checkpoint(tmp_path / "parts" / "checkpoint.pt")["optimizer"]
+    for a, b in zip(whole["masters"], parts["masters"], strict=True):
+        assert torch.equal(a, b)
+
+
+def test_rate_warms_up_stays_and_falls_to_zero():
+    config = dataclasses.replace(CONFIG, steps=100, warmup_steps=10, decay_fraction=0.2)
+    rates = [config.rate(s) / config.learning_rate for s in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[10] == rates[80] == 1.0
+    assert rates[90] == pytest.approx(0.5)
+    assert rates[100] == 0.0
+
+
+def test_unknown_key_in_a_configuration_is_named(tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps({"learning_rat": 1e-3}))
+    with pytest.raises(ConfigError, match="learning_rat"):
+        TrainConfig.from_json(path)
+
+
+def test_broken_checkpoint_is_refused_with_a_remedy(tmp_path):
+    (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(WeightsError, match="remove it"):
+        make_trainer(tmp_path)
+
+
+@pytest.mark.slow
+def test_two_minutes_of_training_learn_its_own_small_set(tmp_path):
+    """Overfits three scenes: the loss must fall and the masks must be found."""
+    from rsrefseg.evaluation.generated import scene_scores
+    from rsrefseg.evaluation.metrics import summarise
+
+    config = TrainConfig(
+        steps=120,
+        images_per_step=3,
+        phrases_per_image=6,
+        loader_workers=0,
+        validate_every=0,
+        warmup_steps=10,
+        learning_rate=1e-3,
+        ema_decay=0.9,
+        log_every=1,
+        repeat_scenes=3,
+        kind_stages=(),
+    )
+    trainer = make_trainer(tmp_path, config)
+    trainer.run()
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    losses = [entry["loss"]["total"] for entry in log]
+    assert sum(losses[-10:]) < 0.6 * sum(losses[:10])
+    scores = scene_scores(trainer.averaged_model(), range(3), phrases=6)
+    assert summarise(scores)["gIoU"] > 0.35
