@@ -1,0 +1,199 @@
+"""A frozen copy of a raster layer as it is shown, taken on the main thread for a task.
+
+The copy holds its own provider and renderer, so that the layer may change or vanish while the
+task reads pixels.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from qgis.core import (
+    Qgis,
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsCoordinateTransformContext,
+    QgsCsException,
+    QgsRasterDataProvider,
+    QgsRasterInterface,
+    QgsRasterLayer,
+    QgsRasterPipe,
+    QgsRectangle,
+)
+
+from rsrefseg_qgis.errors import LayerError, tr
+
+from .grid import MAX_SIDE_PX, Extent, PixelGrid, native_grid, scaled_grid
+from .rotation import Outline, rotated_outline
+
+# Screen pixels across a layer for which no resolution is known or asked.
+UNKNOWN_SIDE_PX = 2048
+_SECRETS = re.compile(
+    r"((?:api[_-]?key|access[_-]?token|token|key|password|passwd|authcfg|sig|signature)(?:=|%3D))"
+    r"(?:(?!%26)[^&\s'\"])+",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class LayerSnapshot:
+    """What is needed to draw a raster layer elsewhere.
+
+    Attributes:
+        layer_id: of the layer it was taken from.
+        name: the layer's name.
+        source: where it comes from, without passwords and keys, for provenance.
+        crs: the layer's CRS, invalid when it has none.
+        extent: the layer's extent in that CRS.
+        size: columns and rows of a raster with pixels of its own, None for a map service.
+        levels: the pixel sizes that a tile service has, in map units.
+        outline: the four corners in order of a rotated raster, which QGIS draws with black
+            around it; None for others.
+        pipe: provider, renderer and colour filters, for one thread at a time.
+    """
+
+    layer_id: str
+    name: str
+    source: str
+    crs: QgsCoordinateReferenceSystem
+    extent: Extent
+    size: tuple[int, int] | None
+    levels: tuple[float, ...]
+    outline: Outline | None
+    pipe: QgsRasterPipe
+
+    def grid(
+        self, asked: Extent, resolution: float | None = None, max_side_px: int = MAX_SIDE_PX
+    ) -> PixelGrid:
+        """The pixels to export for an extent.
+
+        Args:
+            asked: extent in the layer's CRS.
+            resolution: pixel size in map units for a layer without pixels of its own, such as
+                that of the map on the screen; a raster is taken with its own pixels.
+            max_side_px: most columns and rows.
+
+        Raises:
+            LayerError: nothing of the layer lies in the extent.
+        """
+        if self.size is not None:
+            return native_grid(asked, self.extent, self.size, max_side_px)
+        if resolution is None:
+            side = max(asked[2] - asked[0], asked[3] - asked[1])
+            resolution = side / UNKNOWN_SIDE_PX
+        return scaled_grid(asked, self.extent, resolution, self.levels, max_side_px)
+
+
+def take_snapshot(layer: QgsRasterLayer) -> LayerSnapshot:
+    """Copy what a task needs of a layer. Main thread only.
+
+    Raises:
+        LayerError: the layer cannot be drawn.
+    """
+    provider = layer.dataProvider() if layer.isValid() else None
+    if provider is None or not provider.isValid():
+        raise LayerError(
+            tr("The layer “{name}” cannot be read; check that its source is there.").format(
+                name=layer.name()
+            )
+        )
+    extent = to_tuple(layer.extent())
+    if layer.extent().isEmpty() or not layer.extent().isFinite():
+        raise LayerError(
+            tr("The layer “{name}” has no extent; set it in the layer's properties.").format(
+                name=layer.name()
+            )
+        )
+    return LayerSnapshot(
+        layer_id=layer.id(),
+        name=layer.name(),
+        source=without_secrets(layer.publicSource()),
+        crs=layer.crs(),
+        extent=extent,
+        size=_own_size(provider),
+        levels=tuple(sorted(provider.nativeResolutions())),
+        outline=rotated_outline(layer.source()) if layer.providerType() == "gdal" else None,
+        pipe=_copied_pipe(layer, provider),
+    )
+
+
+def to_layer_extent(
+    extent: QgsRectangle,
+    crs: QgsCoordinateReferenceSystem,
+    layer: QgsRasterLayer,
+    context: QgsCoordinateTransformContext,
+) -> Extent:
+    """An extent in the layer's CRS that covers one in another; as it is when one has no CRS.
+
+    Raises:
+        LayerError: it cannot be transformed.
+    """
+    if not crs.isValid() or not layer.crs().isValid() or crs == layer.crs():
+        return to_tuple(extent)
+    transform = QgsCoordinateTransform(crs, layer.crs(), context)
+    transform.setBallparkTransformsAreAppropriate(True)
+    try:
+        covering = transform.transformBoundingBox(extent)
+    except QgsCsException as error:
+        raise LayerError(
+            tr(
+                "The extent cannot be expressed in the CRS of “{name}” ({crs}); zoom to the layer "
+                "or choose another extent."
+            ).format(name=layer.name(), crs=layer.crs().authid())
+        ) from error
+    return to_tuple(covering)
+
+
+def to_tuple(rectangle: QgsRectangle) -> Extent:
+    """A rectangle as xmin, ymin, xmax, ymax."""
+    return (
+        rectangle.xMinimum(),
+        rectangle.yMinimum(),
+        rectangle.xMaximum(),
+        rectangle.yMaximum(),
+    )
+
+
+def crs_wkt(crs: QgsCoordinateReferenceSystem) -> str:
+    """A CRS as GDAL reads it best; the enum has moved in QGIS 3.36."""
+    moved = getattr(Qgis, "CrsWktVariant", None)
+    if moved is not None:
+        return str(crs.toWkt(moved.PreferredGdal))
+    return str(crs.toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL))
+
+
+def without_secrets(source: str) -> str:
+    """A layer's source with the values of keys and tokens taken out."""
+    return _SECRETS.sub(r"\1…", source)
+
+
+def _own_size(provider: QgsRasterDataProvider) -> tuple[int, int] | None:
+    has_size = provider.capabilities() & int(QgsRasterInterface.Capability.Size)
+    width, height = provider.xSize(), provider.ySize()
+    return (width, height) if has_size and width > 0 and height > 0 else None
+
+
+def _copied_pipe(layer: QgsRasterLayer, provider: QgsRasterDataProvider) -> QgsRasterPipe:
+    renderer = layer.renderer()
+    if renderer is None:
+        raise LayerError(
+            tr("The layer “{name}” has no style to draw it; reset its style.").format(
+                name=layer.name()
+            )
+        )
+    drawn = renderer.clone()
+    drawn.setOpacity(1.0)  # a layer made see-through for looking is no less there
+    parts = [provider.clone(), drawn]
+    parts += [
+        item.clone() for item in (layer.brightnessFilter(), layer.hueSaturationFilter()) if item
+    ]
+    pipe = QgsRasterPipe()
+    for part in parts:
+        if part is None or not pipe.set(part):
+            raise LayerError(
+                tr("The layer “{name}” cannot be drawn apart from the map.").format(
+                    name=layer.name()
+                )
+            )
+    return pipe
