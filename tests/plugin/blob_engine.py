@@ -1,0 +1,94 @@
+"""A stand-in for the engine that finds what is red in the pixels that it was really given.
+
+So tests see where polygons land without a model. Its manners come from `engine/fake_engine.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from osgeo import gdal, ogr
+
+sys.path.insert(0, str(Path(__file__).with_name("engine")))
+import fake_engine
+
+gdal.UseExceptions()
+IMAGES: dict[str, bytes] = {}
+
+
+def red_polygons(tiff: bytes, phrase: str) -> list[dict]:
+    """GeoJSON features of the red areas, holes kept, exact to the pixel edge."""
+    gdal.FileFromMemBuffer("/vsimem/in.tif", tiff)
+    source = gdal.Open("/vsimem/in.tif")
+    red, green, blue, alpha = (band.astype(int) for band in source.ReadAsArray())
+    mask = (red > 150) & (red > green + 60) & (red > blue + 60) & (alpha > 0)
+    memory = gdal.GetDriverByName("MEM").Create("", *mask.shape[::-1], 1, gdal.GDT_Byte)
+    memory.SetGeoTransform(source.GetGeoTransform())
+    memory.GetRasterBand(1).WriteArray(mask.astype(np.uint8))
+    holder = ogr.GetDriverByName("Memory").CreateDataSource("")
+    layer = holder.CreateLayer("found")
+    band = memory.GetRasterBand(1)
+    gdal.Polygonize(band, band, layer, -1)
+    return [
+        {
+            "type": "Feature",
+            "geometry": json.loads(feature.GetGeometryRef().ExportToJson()),
+            "properties": {
+                "phrase": phrase,
+                "score": 0.9,
+                "area_m2": feature.GetGeometryRef().GetArea(),
+            },
+        }
+        for feature in layer
+    ]
+
+
+class Handler(fake_engine.Handler):
+    def images(self, body: bytes) -> None:
+        gdal.FileFromMemBuffer("/vsimem/put.tif", body)
+        image = gdal.Open("/vsimem/put.tif")
+        key = fake_engine.hashlib.sha256(body).hexdigest()
+        IMAGES[key] = body
+        x, dx, rx, y, ry, dy = image.GetGeoTransform()
+        self.reply(
+            201,
+            {
+                "image_id": key,
+                "width": image.RasterXSize,
+                "height": image.RasterYSize,
+                "crs": image.GetProjection() or None,
+                "transform": [dx, rx, x, ry, dy, y],
+                "bands": image.RasterCount,
+                "dtype": "uint8",
+            },
+        )
+
+    def segment(self, request: dict) -> None:
+        words = " ".join(request["phrases"]).split()
+        if any(word in words for word in ("die", "exit", "wait", "close")):
+            super().segment(request)
+            return
+        if "slow" in words:
+            time.sleep(1.0)
+        if any(len(phrase) > 1000 for phrase in request["phrases"]):
+            self.refuse(422, "bad_phrase", "The phrase is too long; use 1,000 characters at most.")
+            return
+        answer = fake_engine.answer(request)
+        for result in answer["results"]:
+            nothing = "nothing" in result["phrase"]
+            result["presence"] = 0.03 if nothing else 0.97
+            result["unknown_words"] = [w for w in result["phrase"].split() if w.startswith("zz")]
+            tiff = IMAGES[request["image"]["id"]]
+            result["features"] = [] if nothing else red_polygons(tiff, result["phrase"])
+        if "warn" in words:
+            answer["warnings"] = ["“largest” was judged per window."]
+        self.reply(200, answer)
+
+
+if __name__ == "__main__":
+    fake_engine.Handler = Handler
+    fake_engine.main()
