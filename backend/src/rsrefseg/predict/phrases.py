@@ -19,7 +19,8 @@ _RELATIVE_TO_ALL = re.compile(
     r"\b.*\b(?:from|of|in)\b"
     r"|\b(?:most|least)\b|\bonly\b"
     r"|\b(?:in|at|on|near|to) the (?:very )?(?:far )?(?:upper |lower |top |bottom |left |right )*"
-    r"(?:left|right|top|bottom|cent(?:er|re)|middle|corner|edge|side)\b(?! of the)",
+    r"(?:left|right|top|bottom|cent(?:er|re)|middle|corner|edge|side)\b"
+    r"(?!(?: side| edge| corner| end)? of (?:the|a)\b)",
     re.IGNORECASE,
 )
 

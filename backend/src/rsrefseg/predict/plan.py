@@ -15,6 +15,7 @@ from rsrefseg.predict.types import ModelInfo
 OVERLAP_SHARE = 0.25
 # A single view finer than this many tiles per side is read coarser: the mask holds no more detail.
 MAX_OVERSAMPLING = 4
+STEP_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,9 @@ def _windowed(
     tile_px: int,
 ) -> ScenePlan:
     sizes = (raster.width, raster.height)
-    # Whole steps, so that coarser cells lie on the pixels' edges and overviews can be used.
-    factors = [max(1, math.floor(resolution_m / side * (1 + 1e-6))) for side in pixel_m]
+    # Whole steps, so that coarser cells lie on the pixels' edges and overviews can be used; a
+    # map projection's scale alone must not make 4 of a nominal 5.
+    factors = [max(1, math.floor(resolution_m / side + STEP_TOLERANCE)) for side in pixel_m]
     cells = [max(1, round(size / factor)) for size, factor in zip(sizes, factors, strict=True)]
     step = (sizes[0] / cells[0], sizes[1] / cells[1])
     grid = WorkingGrid((0.0, 0.0), step, cells[0], cells[1])
