@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from affine import Affine
+
+# Small models on few cores: threads that wait for each other cost more than they bring.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 HALF_METRE_UTM = Affine(0.5, 0, 350_000, 0, -0.5, 3_050_000)
 

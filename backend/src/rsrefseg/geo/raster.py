@@ -201,13 +201,15 @@ def open_raster(
 
     Args:
         source: a path (or a GDAL name, where the caller trusts it), or a GeoTIFF's bytes.
-        name: what to call it; the path's last part when None.
+        name: what a sentence calls it; after the path's last part when None.
         drivers: the GDAL drivers that may open it; all when None, GTiff alone for bytes.
 
     Raises:
         RasterError: it is missing, not a raster, or damaged.
     """
-    label = name or (Path(source).name if not isinstance(source, bytes) else "The upload")
+    if name is None:
+        name = "The upload" if isinstance(source, bytes) else f"The raster {Path(source).name}"
+    label = name
     if isinstance(source, bytes):
         with MemoryFile(source) as memory, _opened(memory.name, label, ("GTiff",)) as dataset:
             yield RasterSource(dataset, label)

@@ -134,4 +134,4 @@ def _extent(values: list[float] | None) -> tuple[float, float, float, float] | N
 
 
 def _name(image: ImageRef) -> str:
-    return "The uploaded image" if image.path is None else Path(image.path).name
+    return "The uploaded image" if image.path is None else f"The raster {Path(image.path).name}"

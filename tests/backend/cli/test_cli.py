@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pyogrio
+import pytest
+from rsrefseg import __version__
+from rsrefseg.cli import COMMANDS, main
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command line in this process: exit code, stdout, stderr."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        code = end.value.code
+        captured = capsys.readouterr()
+        return code or 0, captured.out, " ".join(captured.err.split())
+
+    return call
+
+
+@pytest.fixture
+def picture(make_raster):
+    bands = np.random.default_rng(0).integers(0, 255, (3, 90, 120), dtype=np.uint8)
+    return make_raster(bands)
+
+
+def test_help_lists_every_command_and_loads_nothing_heavy():
+    code = (
+        "import sys\nfrom rsrefseg.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'torch', 'rasterio', 'shapely', 'fastapi', 'numpy', 'pydantic'}\n"
+        "sys.stderr.write(','.join(sorted(heavy & set(sys.modules))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    for name, (_, _, text) in COMMANDS.items():
+        assert name in done.stdout
+        assert text.split(".")[0][:30] in " ".join(done.stdout.split())
+
+
+def test_version(run):
+    assert run("--version")[:2] == (0, f"rsrefseg {__version__}\n")
+
+
+def test_segment_writes_a_geopackage(run, picture, tiny_weights, tmp_path):
+    output = tmp_path / "out.gpkg"
+    code, _, said = run(
+        "segment", picture, "red roofs", "крыша", "-o", output, "--weights", tiny_weights,
+        "--threshold", "0.01", "--device", "cpu",
+    )  # fmt: skip
+    assert code == 0
+    assert "'крыша'" in said
+    assert "red roofs: 1 polygon" in said
+    meta, _, _, columns = pyogrio.raw.read(output)
+    rows = dict(zip(meta["fields"], columns, strict=True))
+    assert set(rows["phrase"]) == {"red roofs", "крыша"}
+    assert set(rows["model"]) == {"random-tiny"}
+    assert set(rows["source"]) == {str(picture)}
+    assert set(rows["engine_version"]) == {__version__}
+
+
+def test_segment_s_options_reach_the_request(run, picture, tiny_weights, tmp_path):
+    output = tmp_path / "out.gpkg"
+    code, _, _ = run(
+        "segment", picture, "red", "-o", output, "--weights", tiny_weights, "--threshold", "0.01",
+        "--extent", 350_010, 3_049_980, 350_020, 3_049_990, "--resolution-m", "0.25",
+    )  # fmt: skip
+    assert code == 0
+    bounds = pyogrio.read_info(output)["total_bounds"]
+    assert bounds == (350_010, 3_049_980, 350_020, 3_049_990)
+    again = ("segment", picture, "red", "-o", output, "--weights", tiny_weights)
+    code, _, said = run(*again)
+    assert code == 1
+    assert "there already" in said
+    large = ("--min-area-m2", "1e9", "--simplify-m", "1", "--threshold", "0.01")
+    assert run(*again, "--overwrite", *large)[0] == 0
+    assert pyogrio.read_info(output)["features"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["{image}", " ", "-o", "{out}"], "phrase is empty"),
+        (["{image}", "building " * 250, "-o", "{out}"], "shorten it"),
+        (["/nowhere.tif", "red", "-o", "{out}"], "no file"),
+        (["{text}", "red", "-o", "{out}"], "cannot be opened"),
+        (["{image}", "red", "-o", "{out}.shp"], ".gpkg"),
+        (["{image}", "red", "-o", "{out}", "--extent", "0", "0", "1", "1"], "does not touch"),
+        (["{image}", "red", "-o", "{out}", "--threshold", "7"], "threshold"),
+        (["{image}", "red", "-o", "{out}", "--device", "abacus"], "abacus"),
+        (["{image}", "red", "-o", "{out}", "--weights", "/nowhere"], "weights"),
+    ],
+)
+def test_mistakes_get_one_sentence(run, picture, tiny_weights, tmp_path, arguments, sentence):
+    text = tmp_path / "notes.tif"
+    text.write_text("no image")
+    places = {"image": picture, "text": text, "out": tmp_path / "out.gpkg"}
+    filled = [argument.format(**places) for argument in arguments]
+    if "--weights" not in filled:
+        filled += ["--weights", tiny_weights]
+    code, _, said = run("segment", *filled)
+    assert code == 1
+    assert said.startswith("Error: ")
+    assert sentence in said
+    assert not (tmp_path / "out.gpkg").exists()
+
+
+def test_doctor_says_what_there_is(run, tiny_weights):
+    code, said, _ = run("doctor", "--json", "--weights", tiny_weights)
+    report = json.loads(said)
+    assert code == 0
+    assert report["problems"] == []
+    assert report["versions"]["rsrefseg"] == __version__
+    assert report["device"]["why"].endswith(".")
+    assert report["weights"]["name"] == "random-tiny"
+    assert report["self_test"]["ask_s"] > 0
+    code, said, _ = run("doctor", "--weights", tiny_weights)
+    assert code == 0
+    assert "in order" in said
+
+
+def test_doctor_fails_when_something_is_wrong(run, tmp_path):
+    code, said, _ = run("doctor", "--json", "--weights", tmp_path / "absent")
+    assert code == 1
+    assert "absent" in json.loads(said)["problems"][0]
+
+
+def test_a_wrong_command_is_said(run):
+    code, _, said = run("dance")
+    assert code == 2
+    assert "dance" in said
