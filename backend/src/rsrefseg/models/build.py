@@ -9,7 +9,8 @@ from rsrefseg.models.prompter import Prompter
 from rsrefseg.models.rsrefseg2 import RSRefSeg2
 from rsrefseg.models.sam import Sam1Decoder, Sam1Encoder
 from rsrefseg.models.sam2 import Sam2Decoder, Sam2Encoder
-from rsrefseg.models.tokenizer import Tokenizer, default_tokenizer
+from rsrefseg.models.subword import MissingTokenizer
+from rsrefseg.models.tokenizer import Tokenizer, word_tokenizer
 
 
 def build_model(
@@ -39,11 +40,17 @@ def build_model(
         prompter,
         encoder,
         decoder,
-        tokenizer or default_tokenizer(preset),
+        tokenizer or _default_tokenizer(preset),
     )
     if random_init:
         initialise(model)
     return model.eval()
+
+
+def _default_tokenizer(preset: Preset) -> Tokenizer:
+    if preset.clip.tokenizer == "words":
+        return word_tokenizer(preset)
+    return MissingTokenizer(preset.clip.context_length)
 
 
 def _build_sam(preset: Preset) -> tuple[Sam1Encoder | Sam2Encoder, Sam1Decoder | Sam2Decoder]:

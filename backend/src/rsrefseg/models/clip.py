@@ -44,6 +44,7 @@ class ClipImageTower(nn.Module):
     def __init__(self, config: ClipConfig) -> None:
         super().__init__()
         ensure_torchvision()
+        from timm.layers.attention import Attention
         from timm.layers.patch_embed import PatchEmbed
         from timm.models.vision_transformer import VisionTransformer
 
@@ -64,8 +65,9 @@ class ClipImageTower(nn.Module):
             act_layer=partial(nn.GELU, approximate="tanh"),
         )
         if (self.grid[0] * self.grid[1]) ** 2 <= PLAIN_ATTENTION_LIMIT:
-            for block in self.trunk.blocks:
-                block.attn.fused_attn = False
+            for module in self.trunk.modules():
+                if isinstance(module, Attention):
+                    module.fused_attn = False  # type: ignore[misc]
 
     def forward(self, image: Tensor) -> Tensor:
         """Encodes the padded tile.
@@ -78,8 +80,8 @@ class ClipImageTower(nn.Module):
         """
         size = (self.image_size, self.image_size)
         pixels = resize_like(image * 2 - 1, size, mode="bilinear", align_corners=False)
-        dtype = self.trunk.norm.weight.dtype
-        tokens: Tensor = self.trunk.forward_features(pixels.to(dtype))
+        weights = next(self.trunk.parameters())
+        tokens: Tensor = self.trunk.forward_features(pixels.to(weights.dtype))
         return tokens
 
 

@@ -89,7 +89,7 @@ class Attention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         # (B, N, H * D) -> (B, H, N, D)
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
     def _head_dim(self) -> int:
         return self.q.out_features // self.heads
@@ -99,27 +99,28 @@ class Attention(nn.Module):
         d = self._head_dim()
         scale = d**-0.5
         k = self._split(self.k(keys)) * scale  # (B, H, M, D)
-        q_weight = self.q.weight.unflatten(0, (self.heads, d)).to(k.dtype)  # (H, D, C)
+        q_weight = self.q.weight.view(self.heads, d, -1).to(k.dtype)  # (H, D, C)
         q_bias = self.q.bias.view(self.heads, d, 1).to(k.dtype)
         absorbed = (k @ q_weight).flatten(1, 2)  # (B, H * M, C)
         offset = (k @ q_bias).flatten(1)  # (B, H * M)
         logits = queries @ absorbed.transpose(1, 2) + offset[:, None]  # (B, N, H * M)
-        weights = logits.unflatten(2, (self.heads, m)).softmax(dim=-1).flatten(2).to(k.dtype)
+        weights = logits.view(batch, -1, self.heads, m).softmax(dim=-1).flatten(2).to(k.dtype)
         v = self._split(self.v(values))  # (B, H, M, D)
-        out_weight = self.out.weight.t().unflatten(0, (self.heads, d)).to(v.dtype)  # (H, D, C)
+        out_weight = self.out.weight.t().reshape(self.heads, d, -1).to(v.dtype)  # (H, D, C)
         outputs = (v @ out_weight).reshape(batch, self.heads * m, -1)  # (B, H * M, C)
-        return weights @ outputs + self.out.bias.to(outputs.dtype)
+        out: Tensor = weights @ outputs + self.out.bias.to(outputs.dtype)
+        return out
 
     def _few_queries(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         batch, n = queries.shape[:2]
         d = self._head_dim()
         q = self._split(self.q(queries)) * d**-0.5  # (B, H, N, D)
-        k_weight = self.k.weight.unflatten(0, (self.heads, d)).to(q.dtype)  # (H, D, C)
+        k_weight = self.k.weight.view(self.heads, d, -1).to(q.dtype)  # (H, D, C)
         absorbed = (q @ k_weight).flatten(1, 2)  # (B, H * N, C)
         # The key bias adds the same to all of a query's logits: the softmax does not see it.
         weights = (absorbed @ keys.transpose(1, 2)).softmax(dim=-1).to(values.dtype)
         pooled = (weights @ values).view(batch, self.heads, n, -1)  # (B, H, N, C)
-        v_weight = self.v.weight.unflatten(0, (self.heads, d)).transpose(1, 2)  # (H, C, D)
+        v_weight = self.v.weight.view(self.heads, d, -1).transpose(1, 2)  # (H, C, D)
         v_bias = self.v.bias.view(self.heads, 1, d).to(pooled.dtype)
         heads = pooled @ v_weight.to(pooled.dtype) + v_bias  # (B, H, N, D)
         out: Tensor = self.out(heads.transpose(1, 2).flatten(2))
@@ -137,7 +138,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tenso
     logits = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3)
     if mask is not None:
         logits = logits.masked_fill(~mask, float("-inf"))
-    return logits.softmax(dim=-1).to(v.dtype) @ v
+    out: Tensor = logits.softmax(dim=-1).to(v.dtype) @ v
+    return out
 
 
 class AttentionStep(nn.Module):

@@ -9,6 +9,8 @@ are put in their places.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -34,8 +36,9 @@ def draw_masks(
     Returns:
         (P, M, 4h, 4w) logits.
     """
-    first, norm, activation, second, last_activation = upscaling
-    x = _transposed_conv(first, tokens)  # (P, N, 4, D / 4)
+    parts: list[Any] = list(upscaling)
+    first, norm, activation, second, last_activation = parts
+    x: Tensor = _transposed_conv(first, tokens)  # (P, N, 4, D / 4)
     if high_res:
         x = x + _beside(high_res[1], grid, levels=1)
     x = functional.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.eps)

@@ -7,6 +7,7 @@ refines the image tokens; the second refines them again and, from that, fills th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -211,10 +212,10 @@ class Prompter(nn.Module):
         queries, prompts = set2, self.prompts.expand(len(text), -1, -1)
         for layer in self.second_order:
             queries, image = layer(queries, self.query_pe2, image, image_pe)
-            prompts = layer.gather(
+            prompts = cast(SecondOrderLayer, layer).gather(
                 prompts, self.prompt_pe, queries, self.query_pe2, image, image_pe
             )
-        refined = image.transpose(1, 2).unflatten(2, grid)  # (P, C, h, w)
+        refined = image.transpose(1, 2).reshape(len(text), -1, *grid)  # (P, C, h, w)
         dense, dense_tokens = self.dense(refined, text.pooled, mask_size)
         presence = None
         if self.presence is not None:

@@ -24,7 +24,7 @@ class RSRefSeg2(nn.Module):
 
     Attributes:
         preset: the dimensions and options that it was built from.
-        tokenizer: phrases to token ids; None until weights bring one.
+        tokenizer: phrases to token ids.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class RSRefSeg2(nn.Module):
         prompter: Prompter,
         sam_encoder: Sam1Encoder | Sam2Encoder,
         sam_decoder: Sam1Decoder | Sam2Decoder,
-        tokenizer: Tokenizer | None,
+        tokenizer: Tokenizer,
     ) -> None:
         super().__init__()
         self.preset = preset

@@ -1,4 +1,4 @@
-"""Phrases to token ids: whole words with a byte fallback, or a Hugging Face tokenizer file.
+"""Phrases to token ids: whole words with a byte fallback.
 
 Makes a vocabulary when run: `python -m rsrefseg.models.tokenizer PHRASES.txt -o OUT.json`.
 """
@@ -43,8 +43,8 @@ class Tokenizer(Protocol):
     def unknown_words(self, phrase: str) -> list[str]:
         """Words of the phrase that the model never learnt, in order, each once."""
 
-    def to_json(self) -> dict[str, Any]:
-        """What `tokenizer_from_json` reads back."""
+    def to_json(self) -> dict[str, Any] | None:
+        """What `tokenizer_from_json` reads back; None where a file beside the weights has it."""
 
 
 def pad_batch(encoded: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -120,80 +120,6 @@ class WordTokenizer:
         }
 
 
-class FileTokenizer:
-    """A Hugging Face tokenizer file (SigLIP 2's comes with its weights); works offline.
-
-    Args:
-        definition: the text of a `tokenizer.json`.
-        vocab_size: rows of the model's embedding table.
-        context_length: most tokens of a phrase.
-    """
-
-    _END_TOKENS = ("<eos>", "</s>", "<|endoftext|>")
-
-    def __init__(self, definition: str, vocab_size: int, context_length: int) -> None:
-        try:
-            from tokenizers import Tokenizer as Backend
-        except ImportError as error:
-            raise WeightsError(
-                "This model's tokenizer needs the package 'tokenizers': "
-                "install it with `pip install rsrefseg[siglip]`."
-            ) from error
-        try:
-            self._backend = Backend.from_str(definition)
-        except Exception as error:  # the package raises nothing narrower
-            raise WeightsError(f"The tokenizer file cannot be read: {error}.") from error
-        self._backend.no_padding()
-        self._backend.no_truncation()
-        ends = [self._backend.token_to_id(token) for token in self._END_TOKENS]
-        known = [i for i in ends if i is not None]
-        if not known:
-            raise WeightsError(
-                "The tokenizer file has no end token (<eos> or </s>): use SigLIP 2's own file."
-            )
-        if self._backend.get_vocab_size() > vocab_size:
-            raise WeightsError(
-                f"The tokenizer file has {self._backend.get_vocab_size()} tokens but the model "
-                f"knows {vocab_size}: use the file that belongs to these weights."
-            )
-        self._end_id: int = known[0]
-        self._definition = definition
-        self.vocab_size = vocab_size
-        self.context_length = context_length
-
-    def _all_ids(self, phrase: str) -> list[int]:
-        ids: list[int] = self._backend.encode(phrase).ids
-        return ids if ids and ids[-1] == self._end_id else [*ids, self._end_id]
-
-    def encode(self, phrase: str) -> list[int]:
-        """The phrase's ids; one too long is cut, its end token kept."""
-        ids = self._all_ids(phrase)
-        if len(ids) <= self.context_length:
-            return ids
-        return [*ids[: self.context_length - 1], self._end_id]
-
-    def count(self, phrase: str) -> int:
-        """How many tokens the phrase would need, not cut to the context length."""
-        return len(self._all_ids(phrase))
-
-    def batch(self, phrases: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Padded ids (P, L) and lengths (P,)."""
-        return pad_batch([self.encode(phrase) for phrase in phrases])
-
-    def unknown_words(self, phrase: str) -> list[str]:
-        """Always empty: its sub-words cover every word that was seen in web-scale training."""
-        return []
-
-    def to_json(self) -> dict[str, Any]:
-        """What `tokenizer_from_json` reads back."""
-        return {
-            "type": "file",
-            "definition": self._definition,
-            "vocab_size": self.vocab_size,
-            "context_length": self.context_length,
-        }
-
-
 def tokenizer_from_json(values: Any) -> Tokenizer:
     """Builds the tokenizer that travels in a weights file.
 
@@ -204,8 +130,6 @@ def tokenizer_from_json(values: Any) -> Tokenizer:
         size, context = int(values["vocab_size"]), int(values["context_length"])
         if values["type"] == "words":
             return WordTokenizer([str(w) for w in values["words"]], size, context)
-        if values["type"] == "file":
-            return FileTokenizer(str(values["definition"]), size, context)
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"The weights file's tokenizer is damaged ({error!r}).") from error
     raise WeightsError(
@@ -213,10 +137,8 @@ def tokenizer_from_json(values: Any) -> Tokenizer:
     )
 
 
-def default_tokenizer(preset: Preset) -> Tokenizer | None:
-    """The bundled word tokenizer where the preset uses words, else None."""
-    if preset.clip.tokenizer != "words":
-        return None
+def word_tokenizer(preset: Preset) -> WordTokenizer:
+    """The word tokenizer with the vocabulary that is bundled for the preset, if any."""
     path = PRESET_DIR / f"{preset.name}.vocab.json"
     words = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     return WordTokenizer(words, preset.clip.vocab_size, preset.clip.context_length)

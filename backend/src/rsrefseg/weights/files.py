@@ -5,24 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from rsrefseg.errors import ConfigError, WeightsError
 from rsrefseg.models.build import build_model
 from rsrefseg.models.config import Preset
 from rsrefseg.models.rsrefseg2 import RSRefSeg2
-from rsrefseg.models.tokenizer import tokenizer_from_json
+from rsrefseg.models.subword import MissingTokenizer, tokenizer_beside
+from rsrefseg.models.tokenizer import Tokenizer, tokenizer_from_json
+from rsrefseg.weights.streaming import Entry, write_safetensors
 
 FORMAT_VERSION = 1
 BUNDLED_NAME = "rsrefseg2-tiny.safetensors"
-# Small numbers that half precision would round to no good: kept in fp32 in every file.
-_KEEP_FP32 = ("positional_encoding_gaussian_matrix", "logit_scale", "logit_bias")
+# Few numbers that half precision would round to no good: fp32 whatever the rest is.
+_FP32_IN_USE = ("positional_encoding_gaussian_matrix", "logit_scale", "logit_bias")
+_FP32_ON_DISK = (*_FP32_IN_USE, "running_mean", "running_var")
 
 
 @dataclass(frozen=True)
@@ -57,20 +60,27 @@ def save_model(
         path: where to.
         metadata: JSON-able facts to carry along; `name` names the model.
         dtype: precision to store floating-point weights in.
+
+    Raises:
+        WeightsError: it cannot be written, or a weight does not fit the precision.
     """
-    tensors = {key: _stored(key, value, dtype) for key, value in model.state_dict().items()}
-    tokenizer = None if model.tokenizer is None else model.tokenizer.to_json()
-    return write_tensors(tensors, Path(path), model.preset, metadata or {}, tokenizer)
+    state = model.state_dict()
+    entries = [
+        stored_entry(name, value.shape, value.is_floating_point(), dtype, state.__getitem__)
+        for name, value in state.items()
+    ]
+    tokenizer = model.tokenizer.to_json()
+    return write_model(entries, Path(path), model.preset, metadata or {}, tokenizer)
 
 
-def write_tensors(
-    tensors: dict[str, torch.Tensor],
+def write_model(
+    entries: list[Entry],
     path: Path,
     preset: Preset,
     metadata: dict[str, Any],
     tokenizer: dict[str, Any] | None,
 ) -> ModelFile:
-    """Writes a state dict with its header; the file is complete or absent."""
+    """Writes weights with the header that `load_model` reads; the file is complete or absent."""
     header = {
         "format": "rsrefseg",
         "format_version": str(FORMAT_VERSION),
@@ -78,24 +88,41 @@ def write_tensors(
         "metadata": json.dumps(metadata),
         "tokenizer": json.dumps(tokenizer),
     }
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, str(partial), metadata=header)
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"The weights cannot be written to '{path}': {error}.") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    write_safetensors(path, entries, header)
     name = str(metadata.get("name", preset.name))
     return ModelFile(name, preset.name, file_sha256(path), metadata, path)
 
 
-def _stored(key: str, value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    value = value.detach().cpu()
-    if value.is_floating_point():
-        value = value.to(torch.float32 if key.endswith(_KEEP_FP32) else dtype)
-    return value.contiguous().clone()
+def stored_entry(
+    name: str,
+    shape: torch.Size | tuple[int, ...],
+    floating: bool,
+    dtype: torch.dtype,
+    get: Callable[[str], torch.Tensor],
+) -> Entry:
+    """How one weight is stored: half precision only where it does no harm.
+
+    Args:
+        name: the weight's name.
+        shape: its shape.
+        floating: whether it is a floating-point one.
+        dtype: the precision asked for.
+        get: gives the weight by its name.
+    """
+    wanted = (
+        torch.int64 if not floating else torch.float32 if name.endswith(_FP32_ON_DISK) else dtype
+    )
+
+    def make() -> torch.Tensor:
+        value = get(name).detach().cpu().to(wanted)
+        if floating and not bool(torch.isfinite(value).all()):
+            raise WeightsError(
+                f"The weight '{name}' is not finite in {str(wanted).removeprefix('torch.')}: "
+                "store the model in bf16 or fp32."
+            )
+        return value
+
+    return Entry(name, tuple(shape), wanted, make)
 
 
 def load_model(
@@ -115,9 +142,7 @@ def load_model(
     preset, metadata, tokenizer = read_header(path)
     with torch.device("meta"):
         model = build_model(
-            preset,
-            tokenizer=None if tokenizer is None else tokenizer_from_json(tokenizer),
-            random_init=False,
+            preset, tokenizer=_tokenizer(path, preset, tokenizer), random_init=False
         )
     wanted = dtype or torch.float32
     state = {}
@@ -132,11 +157,19 @@ def load_model(
                     f"needs {tuple(expected[key].shape)}: the file is damaged, get it again."
                 )
             if value.is_floating_point():
-                value = value.to(torch.float32 if key.endswith(_KEEP_FP32) else wanted)
+                value = value.to(torch.float32 if key.endswith(_FP32_IN_USE) else wanted)
             state[key] = value.to(device)
     model.load_state_dict(state, assign=True)
     name = str(metadata.get("name", preset.name))
     return model.eval(), ModelFile(name, preset.name, file_sha256(path), metadata, path)
+
+
+def _tokenizer(path: Path, preset: Preset, record: dict[str, Any] | None) -> Tokenizer:
+    if record is not None:
+        return tokenizer_from_json(record)
+    clip = preset.clip
+    beside = tokenizer_beside(path, clip.vocab_size, clip.context_length)
+    return beside or MissingTokenizer(clip.context_length, path)
 
 
 def read_header(path: Path) -> tuple[Preset, dict[str, Any], dict[str, Any] | None]:
