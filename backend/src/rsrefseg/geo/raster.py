@@ -14,7 +14,7 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags, Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 
@@ -69,7 +69,7 @@ class RasterSource:
         self.height: int = dataset.height
         self.count: int = dataset.count
         self.transform: Affine = dataset.transform
-        self.crs: str | None = dataset.crs.to_wkt() if dataset.crs else None
+        self.crs: str | None = _wkt(dataset.crs) if dataset.crs else None
         if self.count < 1 or self.width < 1 or self.height < 1:
             raise RasterError(f"{name} has no raster band: choose a raster with image data.")
         self.dtype: str = dataset.dtypes[0]
@@ -238,6 +238,15 @@ def _opened(location: str, label: str, drivers: Sequence[str] | None) -> Iterato
         ) from error
     with dataset:
         yield dataset
+
+
+def _wkt(crs: Any) -> str:
+    """The older WKT that everything reads, or the newer one where that cannot say it."""
+    try:
+        text: str = crs.to_wkt()
+    except CRSError:
+        text = crs.to_wkt(version="WKT2_2019")
+    return text
 
 
 def _palette(dataset: Any, bands: BandPlan) -> NDArray[np.uint8] | None:
