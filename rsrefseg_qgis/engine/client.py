@@ -136,9 +136,12 @@ class EngineClient:
         timeout_s: float | None = None,
     ) -> bytes:
         response = self._send(method, path, body, timeout_s or self._timeout_s, content_type)
-        if not 200 <= response.status < 300:
-            raise _answer_error(response)
-        return response.body
+        if 200 <= response.status < 300:
+            return response.body
+        error = _answer_error(response)
+        if isinstance(error, EngineUnreachableError):
+            raise self._explained(error)
+        raise error
 
     def _send(
         self, method: str, path: str, body: bytes, timeout_s: float, content_type: str = ""
@@ -200,6 +203,12 @@ def _answer_error(response: RawResponse) -> EngineError | CancelledError:
         error = parse.as_object(parse.load(response.body).get("error"), "error")
         info = ErrorInfo.from_json(error)
     except EngineProtocolError:
+        if response.status >= 500:  # an engine on its way out, or a gateway before a dead one
+            return EngineUnreachableError(
+                tr("The engine broke off (HTTP status {status}); try again.").format(
+                    status=response.status
+                )
+            )
         return EngineProtocolError(
             tr(
                 "What answers is no engine, or one that this plugin does not understand "

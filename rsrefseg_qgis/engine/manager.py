@@ -32,7 +32,7 @@ from .wire import Health
 logger = logging.getLogger(__name__)
 
 LOCK_POLL_S = 0.1
-HEALTH_POLL_S = 0.1
+HEALTH_POLL_S = 0.15
 # A process that was killed may need a moment until its exit code is there.
 DEATH_WAIT_S = 2.0
 
@@ -266,6 +266,10 @@ def explain_loss(process: EngineProcess, error: EngineUnreachableError) -> Engin
     code = process.poll()
     if code is None:
         return error
+    if process.was_stopped:
+        return EngineDiedError(
+            tr("The engine was stopped while it worked; run it again, it starts anew by itself.")
+        )
     why = last_line(process.last_lines())
     logger.warning("engine %s ended with code %s: %s", process.pid, code, why)
     return EngineDiedError(

@@ -57,6 +57,7 @@ class EngineProcess:
         self.log_path = log_folder / f"engine-{os.getpid()}.log"
         self.token = secrets.token_urlsafe(32)
         self.ready: Ready | None = None
+        self.was_stopped = False
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._tail: deque[str] = deque(maxlen=20)
@@ -106,6 +107,7 @@ class EngineProcess:
         process = self._process
         if process is None:
             return
+        self.was_stopped = True
         if process.stdin is not None:
             with contextlib.suppress(OSError):
                 process.stdin.close()
