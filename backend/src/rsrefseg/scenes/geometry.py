@@ -40,7 +40,7 @@ def ellipse(cx: float, cy: float, a: float, b: float, angle: float, corners: int
     if a != b:
         c, s = math.cos(angle), math.sin(angle)
         local = local @ np.array([(c, s), (-s, c)])
-    return local + (cx, cy)
+    return np.asarray(local + np.array([cx, cy]))
 
 
 def blob(rng: np.random.Generator, cx: float, cy: float, radius: float, rough: float) -> Points:
@@ -55,7 +55,7 @@ def blob(rng: np.random.Generator, cx: float, cy: float, radius: float, rough: f
     turn = rng.uniform(0, np.pi)
     local = np.stack([r * np.cos(t), r * stretch * np.sin(t)], axis=1)
     c, s = np.cos(turn), np.sin(turn)
-    return local @ np.array([(c, s), (-s, c)]) + (cx, cy)
+    return np.asarray(local @ np.array([(c, s), (-s, c)]) + np.array([cx, cy]))
 
 
 def smooth(points: Points, rounds: int = 3) -> Points:
@@ -74,7 +74,7 @@ def offset(line: Points, distance: float) -> Points:
     """The line moved sideways; positive is to the right of its direction (y points down)."""
     step = np.gradient(line, axis=0)
     step /= np.maximum(np.linalg.norm(step, axis=1, keepdims=True), 1e-9)
-    return line + distance * np.stack([-step[:, 1], step[:, 0]], axis=1)
+    return np.asarray(line + distance * np.stack([-step[:, 1], step[:, 0]], axis=1))
 
 
 def ribbon(line: Points, width: float) -> Points:

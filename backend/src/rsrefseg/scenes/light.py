@@ -11,18 +11,21 @@ from numpy.typing import NDArray
 from rsrefseg.scenes import noise
 from rsrefseg.scenes.materials import TEXTURE_INDEX, TEXTURES
 
+Field = NDArray[np.float32]
+Index = NDArray[np.uint8]
+
+_GRAINS_M = (0.0, 0.8, 4.0, 18.0)
 _AMPLITUDES = np.array(
     [(t.fine, t.small, t.middle, t.coarse) for t in TEXTURES.values()], np.float32
 )
 _TINT = np.array([t.tint for t in TEXTURES.values()], np.float32)
 _PATCH = np.array([t.patch for t in TEXTURES.values()], np.float32)
 _PATCH_RGB = np.array([t.patch_rgb or (128, 128, 128) for t in TEXTURES.values()], np.float32)
-_GRAINS_M = (0.0, 0.8, 4.0, 18.0)
 
 
 @dataclass(frozen=True)
 class Sun:
-    """Where the sun stands: unit vector towards it in the picture, and its height."""
+    """Where the sun stands: unit vector towards it in the picture, and its height in radians."""
 
     x: float
     y: float
@@ -35,48 +38,67 @@ class Sun:
         return self.x * c, self.y * c, float(np.sin(self.elevation))
 
 
-def textured(
-    rng: np.random.Generator, albedo: NDArray[np.float32], index: NDArray[np.uint8], res_m: float
-) -> NDArray[np.float32]:
-    """Albedo with grain, stains and patches; H,W,3 float32 0..255."""
-    shape = index.shape
-    value = np.ones(shape, np.float32)
-    for k, grain_m in enumerate(_GRAINS_M):
-        wavelength = grain_m / res_m
-        if k and wavelength < 1.3:
-            continue
-        value += _AMPLITUDES[:, k][index] * noise.field(rng, shape, wavelength)
-    patches = noise.field(rng, shape, 7.0 / res_m) + 0.6 * noise.field(rng, shape, 1.6 / res_m)
-    patches -= np.float32(rng.uniform(-0.6, 0.8))
-    mix = (np.clip(patches, 0, 1) * _PATCH[index])[..., None]
-    out = albedo * value[..., None]
-    out += (_PATCH_RGB[index] - out) * mix
-    tint = _TINT[index] * noise.field(rng, shape, 3.0 / res_m)
-    out[..., 0] *= 1 + tint
-    out[..., 2] *= 1 - tint
-    return out
+def draw_sun(rng: np.random.Generator) -> Sun:
+    """A sun at random: any side, but never straight above nor at the horizon."""
+    azimuth = rng.uniform(0, 2 * np.pi)
+    elevation = float(rng.uniform(0.45, 1.2))
+    return Sun(float(np.cos(azimuth)), float(np.sin(azimuth)), elevation)
 
 
-def shadows(height: NDArray[np.float32], sun: Sun, res_m: float) -> NDArray[np.float32]:
+def textured(rng: np.random.Generator, albedo: Field, index: Index, resolution_m: float) -> Field:
+    """Albedo with grain, stains and patches; H,W,3 float32 0..255. Changes `albedo` in place."""
+    shape = (index.shape[0], index.shape[1])
+    grains = [noise.field(rng, shape, g / resolution_m) for g in _GRAINS_M]
+    value = 1 + _AMPLITUDES[:, 0][index] * grains[0]
+    for k in (1, 2, 3):
+        if _GRAINS_M[k] / resolution_m > 1.3:
+            value += _AMPLITUDES[:, k][index] * grains[k]
+    worn = np.roll(grains[2], shape[0] // 3, axis=0) + 0.6 * np.roll(
+        grains[3], shape[1] // 3, axis=1
+    )
+    worn += 0.35 * grains[1] - np.float32(rng.uniform(-0.2, 1.2))
+    mix = (np.clip(1.2 * worn, 0, 1) * _PATCH[index])[..., None]
+    albedo += (_PATCH_RGB[index] - albedo) * mix
+    albedo *= value[..., None]
+    tint = _TINT[index] * np.roll(grains[2], 11, axis=1)
+    albedo[..., 0] *= 1 + tint
+    albedo[..., 2] *= 1 - tint
+    return albedo
+
+
+def grow_forest(
+    rng: np.random.Generator, albedo: Field, height: Field, index: Index, resolution_m: float
+) -> None:
+    """Closed canopy where the texture says forest: crowns in height and in brightness."""
+    forest = index == TEXTURE_INDEX["forest"]
+    if not forest.any():
+        return
+    crowns = noise.canopy(
+        rng, (index.shape[0], index.shape[1]), float(rng.uniform(4, 9)) / resolution_m
+    )
+    height += forest * crowns * np.float32(9.0)
+    albedo *= np.where(forest, 0.6 + 0.5 * crowns, np.float32(1))[..., None]
+
+
+def shadows(height: Field, sun: Sun, resolution_m: float) -> Field:
     """Share of sunlight that is blocked, 0..1, by anything standing towards the sun.
 
     The horizon along the sun's direction, max over d of height(p + d s) - d tan(elevation), is
     built by doubling: a horizon of reach n gives the one of 2n by one shift.
     """
-    fall = float(np.tan(sun.elevation)) * res_m
-    top = float(height.max())
-    reach = int(min(top / max(fall, 1e-3), max(height.shape))) + 1
+    fall = float(np.tan(sun.elevation)) * resolution_m
+    reach = int(min(float(height.max()) / max(fall, 1e-3), max(height.shape))) + 1
     horizon, n = height, 1
     while n < reach:
-        sx, sy = int(round(sun.x * n)), int(round(sun.y * n))
+        sx, sy = round(sun.x * n), round(sun.y * n)
         moved = _shifted(horizon, sx, sy) - np.float32(fall * float(np.hypot(sx, sy)))
         horizon = np.maximum(horizon, moved)
         n *= 2
-    blocked = np.clip((horizon - height - np.float32(0.25)) * np.float32(2.0), 0, 1)
+    blocked = np.clip((horizon - height - np.float32(0.3)) * np.float32(2.0), 0, 1)
     return np.asarray(cv2.GaussianBlur(blocked, (3, 3), 0.6), np.float32)
 
 
-def _shifted(a: NDArray[np.float32], dx: int, dy: int) -> NDArray[np.float32]:
+def _shifted(a: Field, dx: int, dy: int) -> Field:
     """a(p + (dx, dy)); zero where that is outside."""
     out = np.zeros_like(a)
     rows, cols = a.shape
@@ -88,27 +110,20 @@ def _shifted(a: NDArray[np.float32], dx: int, dy: int) -> NDArray[np.float32]:
     return out
 
 
-def leaf_relief(
-    height: NDArray[np.float32], index: NDArray[np.uint8], sun: Sun, res_m: float
-) -> NDArray[np.float32]:
-    """Brightness of crowns that bend towards or away from the sun; 1 elsewhere."""
+def leaf_relief(height: Field, index: Index, sun: Sun, resolution_m: float) -> Field | None:
+    """Brightness of crowns that bend towards or away from the sun, 1 elsewhere; None: no crowns."""
     leafy = (index == TEXTURE_INDEX["leaves"]) | (index == TEXTURE_INDEX["forest"])
     if not leafy.any():
-        return np.ones_like(height)
+        return None
     soft = cv2.GaussianBlur(height, (3, 3), 0.7)
-    gx = cv2.filter2D(soft, -1, np.array([[-0.5, 0, 0.5]], np.float32)) / res_m
-    gy = cv2.filter2D(soft, -1, np.array([[-0.5], [0], [0.5]], np.float32)) / res_m
-    slope = np.clip(-(gx * np.float32(sun.x) + gy * np.float32(sun.y)), -1.6, 1.6)
-    relief = np.clip(1 + 0.30 * slope, 0.5, 1.4)
+    gx = cv2.Sobel(soft, cv2.CV_32F, 1, 0, ksize=1, scale=0.5 / resolution_m)
+    gy = cv2.Sobel(soft, cv2.CV_32F, 0, 1, ksize=1, scale=0.5 / resolution_m)
+    slope = np.clip(-(gx * np.float32(sun.x) + gy * np.float32(sun.y)), -1.5, 1.5)
+    relief = np.where(slope > 0, 1 + 0.38 * slope, 1 + 0.30 * slope)
     return np.where(leafy, relief, np.float32(1)).astype(np.float32)
 
 
-def lit(
-    albedo: NDArray[np.float32], shadow: NDArray[np.float32], ambient: float, sky: float
-) -> NDArray[np.float32]:
+def lit(albedo: Field, shadow: Field, ambient: float, sky: float) -> Field:
     """Apply sun and sky light; shadows keep `ambient` of the light and turn blue by `sky`."""
-    light = 1 - shadow * np.float32(1 - ambient)
-    out = albedo * light[..., None]
-    out[..., 2] *= 1 + np.float32(sky) * shadow
-    out[..., 0] *= 1 - np.float32(sky) * shadow
-    return out
+    keep = np.array([1 - sky, 1.0, 1 + sky], np.float32) * np.float32(ambient)
+    return np.asarray(albedo * (1 - shadow[..., None] * (1 - keep)), np.float32)

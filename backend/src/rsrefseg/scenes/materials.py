@@ -1,4 +1,4 @@
-"""Colours of surfaces as they look from above, and how rough they are."""
+"""Surfaces as they look from above: how rough they are, and how paints vary."""
 
 from __future__ import annotations
 
@@ -11,41 +11,54 @@ from rsrefseg.scenes.world import Rgb
 
 @dataclass(frozen=True)
 class Texture:
-    """Relative brightness noise at four grain sizes, and patches of a second colour."""
+    """Relative brightness noise at four grain sizes, and patches of a second colour.
 
-    fine: float = 0.0  # one pixel
-    small: float = 0.0  # 0.8 m
-    middle: float = 0.0  # 4 m
-    coarse: float = 0.0  # 18 m
+    Attributes:
+        fine: grain of one pixel.
+        small: of 0.8 m.
+        middle: of 4 m.
+        coarse: of 18 m.
+        patch_rgb: what shows where the surface is worn, dry or wet.
+        patch: how much of it at most.
+        tint: variation of colour rather than brightness.
+    """
+
+    fine: float = 0.0
+    small: float = 0.0
+    middle: float = 0.0
+    coarse: float = 0.0
     patch_rgb: Rgb | None = None
     patch: float = 0.0
-    tint: float = 0.0  # colour (not brightness) variation
+    tint: float = 0.0
 
 
 TEXTURES: dict[str, Texture] = {
-    "plain": Texture(0.015),
-    "roof": Texture(0.03, 0.05, 0.03),
-    "old_roof": Texture(0.05, 0.10, 0.10, 0.0, (120, 112, 100), 0.25, 0.02),
-    "rust": Texture(0.04, 0.10, 0.16, 0.0, (118, 74, 52), 0.55, 0.03),
-    "asphalt": Texture(0.04, 0.03, 0.04, 0.05),
-    "concrete": Texture(0.03, 0.04, 0.05, 0.05, (150, 142, 128), 0.15),
-    "dirt": Texture(0.05, 0.08, 0.10, 0.08, (120, 100, 76), 0.35, 0.03),
-    "sand": Texture(0.03, 0.03, 0.05, 0.06, (214, 200, 176), 0.3, 0.01),
-    "grass": Texture(0.07, 0.10, 0.10, 0.10, (132, 122, 84), 0.35, 0.03),
-    "meadow": Texture(0.07, 0.12, 0.14, 0.14, (126, 116, 76), 0.5, 0.04),
-    "crop": Texture(0.05, 0.05, 0.05, 0.07, (120, 112, 70), 0.2, 0.02),
-    "leaves": Texture(0.10, 0.22, 0.10, 0.04, None, 0.0, 0.05),
-    "forest": Texture(0.10, 0.16, 0.14, 0.08, (88, 92, 48), 0.25, 0.05),
-    "water": Texture(0.012, 0.015, 0.02, 0.05, None, 0.0, 0.01),
-    "pool": Texture(0.03, 0.05, 0.02),
-    "rock": Texture(0.08, 0.16, 0.14, 0.10, (150, 140, 125), 0.3),
+    "plain": Texture(0.012),
+    "roof": Texture(0.025, 0.03, 0.02, 0.0, (128, 122, 112), 0.15),
+    "old_roof": Texture(0.035, 0.06, 0.05, 0.02, (108, 102, 94), 0.4, 0.012),
+    "rust": Texture(0.03, 0.05, 0.06, 0.0, (116, 82, 62), 0.6, 0.015),
+    "asphalt": Texture(0.02, 0.015, 0.015, 0.035, (136, 132, 124), 0.2),
+    "concrete": Texture(0.02, 0.02, 0.02, 0.035, (138, 130, 118), 0.25),
+    "dirt": Texture(0.03, 0.035, 0.03, 0.06, (122, 108, 88), 0.4, 0.012),
+    "sand": Texture(0.012, 0.012, 0.02, 0.04, (200, 190, 172), 0.35, 0.006),
+    "grass": Texture(0.035, 0.04, 0.03, 0.05, (126, 120, 86), 0.35, 0.015),
+    "meadow": Texture(0.04, 0.055, 0.055, 0.07, (134, 122, 88), 0.6, 0.02),
+    "crop": Texture(0.03, 0.025, 0.02, 0.05, (120, 112, 74), 0.25, 0.012),
+    "leaves": Texture(0.05, 0.10, 0.05, 0.03, None, 0.0, 0.03),
+    "forest": Texture(0.05, 0.09, 0.08, 0.08, (84, 90, 50), 0.3, 0.04),
+    "water": Texture(0.008, 0.012, 0.008, 0.04, None, 0.0, 0.006),
+    "pool": Texture(0.015, 0.03, 0.02),
+    "rock": Texture(0.06, 0.08, 0.06, 0.06, (150, 140, 125), 0.3),
+    "gravel": Texture(0.045, 0.05, 0.03, 0.04, (120, 114, 104), 0.25),
 }
 TEXTURE_INDEX = {name: i for i, name in enumerate(TEXTURES)}
+VEGETATED = frozenset({"grass", "meadow", "leaves", "forest"})
+BARE = frozenset({"dirt", "sand", "rock"})
 
 
 @dataclass(frozen=True)
 class RoofPaint:
-    """A roof covering: its albedo, texture, and how it likes to be used."""
+    """A roof covering: its albedo, texture, and the roofs that it is used on."""
 
     name: str
     rgb: Rgb
@@ -57,53 +70,81 @@ class RoofPaint:
 
 
 ROOFS: tuple[RoofPaint, ...] = (
-    RoofPaint("terracotta", (166, 92, 70), "roof", "tile", flat=False, stripe_m=0.35),
-    RoofPaint("old_tile", (140, 100, 84), "old_roof", "tile", flat=False, stripe_m=0.35),
-    RoofPaint("red_tile", (164, 70, 58), "roof", "tile", flat=False, stripe_m=0.35),
-    RoofPaint("orange_tile", (186, 118, 80), "roof", "tile", flat=False, stripe_m=0.35),
-    RoofPaint("brown_tile", (112, 88, 72), "roof", "tile", flat=False, stripe_m=0.35),
-    RoofPaint("slate", (84, 88, 94), "roof", "slate", flat=False),
-    RoofPaint("dark_shingle", (70, 66, 64), "roof", None, flat=False),
-    RoofPaint("grey_shingle", (128, 124, 120), "roof", None, flat=False),
-    RoofPaint("tan_shingle", (158, 140, 120), "roof", None, flat=False),
-    RoofPaint("rusty_tin", (132, 96, 76), "rust", "metal", stripe_m=0.8),
-    RoofPaint("red_metal", (158, 62, 56), "roof", "metal", stripe_m=0.8),
-    RoofPaint("blue_metal", (66, 112, 170), "roof", "metal", stripe_m=0.8),
-    RoofPaint("green_metal", (84, 126, 96), "roof", "metal", stripe_m=0.8),
-    RoofPaint("grey_metal", (156, 162, 166), "roof", "metal", stripe_m=0.8),
-    RoofPaint("concrete", (158, 154, 146), "concrete", "concrete", pitched=False),
-    RoofPaint("old_concrete", (132, 128, 120), "old_roof", "concrete", pitched=False),
-    RoofPaint("sand_concrete", (190, 176, 150), "concrete", "concrete", pitched=False),
-    RoofPaint("bitumen", (76, 76, 78), "concrete", "bitumen", pitched=False),
-    RoofPaint("gravel", (142, 138, 132), "concrete", "gravel", pitched=False),
-    RoofPaint("membrane", (218, 218, 214), "plain", None, pitched=False),
+    RoofPaint("terracotta", (160, 98, 76), "old_roof", "tile", flat=False, stripe_m=0.7),
+    RoofPaint("old_tile", (132, 100, 86), "old_roof", "tile", flat=False, stripe_m=0.7),
+    RoofPaint("red_tile", (152, 74, 60), "roof", "tile", flat=False, stripe_m=0.7),
+    RoofPaint("orange_tile", (178, 122, 88), "roof", "tile", flat=False, stripe_m=0.7),
+    RoofPaint("pale_tile", (186, 152, 128), "roof", "tile", flat=False, stripe_m=0.7),
+    RoofPaint("brown_tile", (108, 88, 74), "roof", "tile", flat=False, stripe_m=0.7),
+    RoofPaint("slate", (82, 86, 92), "roof", "slate", flat=False),
+    RoofPaint("dark_shingle", (72, 68, 66), "roof", "shingle", flat=False),
+    RoofPaint("grey_shingle", (126, 123, 120), "roof", "shingle", flat=False),
+    RoofPaint("brown_shingle", (112, 100, 90), "roof", "shingle", flat=False),
+    RoofPaint("tan_shingle", (156, 142, 124), "roof", "shingle", flat=False),
+    RoofPaint("light_shingle", (176, 172, 166), "roof", "shingle", flat=False),
+    RoofPaint("rusty_tin", (134, 104, 86), "rust", "metal", stripe_m=1.6),
+    RoofPaint("dull_tin", (148, 148, 146), "rust", "metal", stripe_m=1.6),
+    RoofPaint("red_metal", (156, 68, 60), "roof", "metal", stripe_m=1.6),
+    RoofPaint("faded_red_metal", (166, 106, 92), "old_roof", "metal", stripe_m=1.6),
+    RoofPaint("blue_metal", (70, 118, 176), "roof", "metal", stripe_m=1.6),
+    RoofPaint("green_metal", (86, 124, 98), "roof", "metal", stripe_m=1.6),
+    RoofPaint("grey_metal", (160, 165, 168), "roof", "metal", stripe_m=1.6),
+    RoofPaint("concrete", (160, 156, 148), "concrete", "concrete", pitched=False),
+    RoofPaint("old_concrete", (134, 130, 122), "old_roof", "concrete", pitched=False),
+    RoofPaint("dark_concrete", (104, 100, 96), "old_roof", "concrete", pitched=False),
+    RoofPaint("sand_concrete", (196, 184, 160), "concrete", "concrete", pitched=False),
+    RoofPaint("clay_floor", (172, 132, 106), "concrete", "concrete", pitched=False),
+    RoofPaint("bitumen", (78, 78, 80), "concrete", "bitumen", pitched=False),
+    RoofPaint("gravel", (144, 141, 135), "gravel", "gravel", pitched=False),
+    RoofPaint("membrane", (222, 222, 218), "plain", "membrane", pitched=False),
+    RoofPaint("grey_membrane", (182, 182, 180), "concrete", "membrane", pitched=False),
+    RoofPaint("glass", (150, 168, 166), "plain", "glass", flat=False, stripe_m=2.4),
 )
 ROOF_BY_NAME = {r.name: r for r in ROOFS}
 
-ROOF_STYLES: tuple[tuple[str, ...], ...] = (
-    ("terracotta", "old_tile", "red_tile", "slate", "bitumen", "brown_tile"),
-    ("grey_shingle", "tan_shingle", "dark_shingle", "brown_tile", "orange_tile", "membrane"),
-    ("concrete", "old_concrete", "rusty_tin", "blue_metal", "red_metal", "sand_concrete"),
-    ("slate", "red_tile", "grey_metal", "dark_shingle", "terracotta"),
-    ("rusty_tin", "grey_metal", "blue_metal", "red_metal", "green_metal", "old_concrete"),
-    ("membrane", "grey_metal", "bitumen", "gravel", "blue_metal", "red_metal"),
-    ("sand_concrete", "membrane", "concrete", "red_tile", "brown_tile"),
-)
+ROOF_STYLES: dict[str, tuple[str, ...]] = {
+    "european": (
+        "terracotta", "old_tile", "old_tile", "red_tile", "slate", "brown_tile", "brown_tile",
+        "pale_tile", "bitumen", "gravel", "grey_membrane",
+    ),
+    "american": (
+        "grey_shingle", "grey_shingle", "brown_shingle", "tan_shingle", "dark_shingle",
+        "light_shingle", "orange_tile", "terracotta", "membrane", "gravel",
+    ),
+    "himalayan": (
+        "concrete", "old_concrete", "old_concrete", "dark_concrete", "clay_floor", "rusty_tin",
+        "dull_tin", "blue_metal", "red_metal", "faded_red_metal", "sand_concrete",
+    ),
+    "northern": ("slate", "red_tile", "grey_metal", "dark_shingle", "brown_tile", "bitumen"),
+    "tin": (
+        "rusty_tin", "rusty_tin", "dull_tin", "grey_metal", "blue_metal", "red_metal",
+        "faded_red_metal", "green_metal", "old_concrete",
+    ),
+    "desert": ("sand_concrete", "sand_concrete", "membrane", "concrete", "pale_tile", "clay_floor"),
+    "halls": (
+        "membrane", "grey_membrane", "grey_metal", "dull_tin", "gravel", "bitumen", "blue_metal",
+        "red_metal", "rusty_tin", "green_metal",
+    ),
+}  # fmt: skip
+ACCENTS = {
+    "red": ("red_tile", "red_metal"), "blue": ("blue_metal",), "green": ("green_metal",),
+    "white": ("membrane", "light_shingle"), "brown": ("brown_tile", "clay_floor"),
+}  # fmt: skip
 
 CAR_PAINTS: tuple[tuple[Rgb, float], ...] = (
-    ((232, 232, 230), 0.30),
-    ((176, 178, 180), 0.14),
-    ((110, 112, 116), 0.12),
-    ((34, 35, 38), 0.18),
-    ((176, 34, 34), 0.09),
-    ((38, 72, 150), 0.09),
+    ((232, 232, 230), 0.28),
+    ((178, 180, 182), 0.16),
+    ((112, 114, 118), 0.14),
+    ((34, 35, 38), 0.19),
+    ((168, 34, 34), 0.08),
+    ((38, 70, 142), 0.08),
     ((196, 186, 160), 0.03),
-    ((30, 96, 62), 0.02),
-    ((226, 188, 40), 0.03),
+    ((30, 92, 62), 0.015),
+    ((226, 188, 40), 0.025),
 )
 
 
-def jitter(rng: np.random.Generator, rgb: Rgb, light: float = 0.08, hue: float = 0.03) -> Rgb:
+def jitter(rng: np.random.Generator, rgb: Rgb, light: float = 0.08, hue: float = 0.015) -> Rgb:
     """The same paint a little lighter or darker, and a little off in colour."""
     draws = rng.standard_normal(4)
     k = 1 + float(draws[0]) * light

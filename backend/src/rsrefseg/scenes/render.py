@@ -8,13 +8,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rsrefseg.scenes import noise
 from rsrefseg.scenes.canvas import Canvas
-from rsrefseg.scenes.light import Sun, leaf_relief, lit, shadows, textured
-from rsrefseg.scenes.materials import TEXTURE_INDEX
-from rsrefseg.scenes.painters import DECOR_LEVELS, LEVELS, PAINTERS, paint_area
-from rsrefseg.scenes.sensor import draw_sensor, expose
-from rsrefseg.scenes.world import Decor, Entity, World
+from rsrefseg.scenes.light import (
+    Sun,
+    draw_sun,
+    grow_forest,
+    leaf_relief,
+    lit,
+    shadows,
+    textured,
+)  # fmt: skip
+from rsrefseg.scenes.painters import PAINTERS, paint_area, paint_decor, painting_order
+from rsrefseg.scenes.sensor import Sensor, draw_sensor, expose, missing, seam
+from rsrefseg.scenes.world import Decor, World
+
+_SEAMS, _NODATA, _LEANING = 0.05, 0.03, 0.35
 
 
 @dataclass(frozen=True)
@@ -23,37 +31,54 @@ class Picture:
 
     Attributes:
         image: H,W,3 uint8 RGB.
-        ids: H,W int32; the entity seen in each pixel, 0 for bare ground.
+        ids: H,W int32; the entity seen in each pixel, 0 for bare ground and for no data.
+        texture: H,W uint8; the surface seen in each pixel, see `TEXTURE_INDEX`.
+        valid: H,W bool; False where there is no data.
     """
 
     image: NDArray[np.uint8]
     ids: NDArray[np.int32]
+    texture: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
 
 
-def draw_sun(rng: np.random.Generator) -> Sun:
-    """A sun at random: never from straight above, mostly from one half of the sky."""
-    azimuth = rng.uniform(0, 2 * np.pi)
-    return Sun(float(np.cos(azimuth)), float(np.sin(azimuth)), float(rng.uniform(0.45, 1.15)))
+@dataclass(frozen=True)
+class Conditions:
+    """How a world is lit and photographed.
+
+    Attributes:
+        sun: where the sun stands.
+        lean: metres that a point moves in the picture per metre of height.
+        ambient: share of the light that shadows keep.
+        sky: how blue shadows are.
+        sensor: the camera.
+        flaws: whether seams and missing data may occur.
+    """
+
+    sun: Sun
+    lean: tuple[float, float]
+    ambient: float
+    sky: float
+    sensor: Sensor
+    flaws: bool = True
 
 
-def _order(world: World) -> list[Entity | Decor]:
-    keyed: list[tuple[float, float, int, Entity | Decor]] = []
-    for i, e in enumerate(world.entities):
-        keyed.append((LEVELS[e.cls], e.height_m if e.cls != "tree" else 0.0, i, e))
-    for i, d in enumerate(world.decor):
-        keyed.append((DECOR_LEVELS[d.level], d.height_m, i, d))
-    keyed.sort(key=lambda k: k[:3])
-    return [k[3] for k in keyed]
+def draw_conditions(rng: np.random.Generator) -> Conditions:
+    """Conditions at random."""
+    sun = draw_sun(rng)
+    lean = (0.0, 0.0)
+    if rng.random() < _LEANING:
+        turn, amount = rng.uniform(0, 2 * np.pi), abs(rng.normal()) * 0.12
+        lean = (float(np.cos(turn) * amount), float(np.sin(turn) * amount))
+    ambient, sky = float(rng.uniform(0.26, 0.55)), float(rng.uniform(0.0, 0.14))
+    return Conditions(sun, lean, ambient, sky, draw_sensor(rng))
 
 
 def _paint(canvas: Canvas, world: World, sun: Sun) -> None:
     vector = sun.vector
-    for thing in _order(world):
+    for thing in painting_order(world):
         if isinstance(thing, Decor):
-            outline = thing.outline
-            if thing.height_m:
-                outline = outline + np.array(canvas.lean) * thing.height_m
-            canvas.fill(outline, thing.rgb, thing.texture, thing.owner, thing.height_m or None)
+            paint_decor(canvas, thing)
         else:
             PAINTERS.get(thing.cls, paint_area)(canvas, thing, vector)
 
@@ -63,35 +88,35 @@ def render(
     rng: np.random.Generator,
     shape: tuple[int, int],
     resolution_m: float,
+    conditions: Conditions | None = None,
     supersample: int = 2,
 ) -> Picture:
     """Paint finely, then light and photograph at the picture's own resolution."""
     rows, cols = shape
-    sun = draw_sun(rng)
-    lean = (0.0, 0.0)
-    if rng.random() < 0.35:
-        turn, amount = rng.uniform(0, 2 * np.pi), abs(rng.normal()) * 0.12
-        lean = (float(np.cos(turn) * amount), float(np.sin(turn) * amount))
-    canvas = Canvas.blank(
-        rows * supersample, cols * supersample, supersample / resolution_m,
-        world.ground.rgb, world.ground.texture,
-    )  # fmt: skip
-    canvas.lean = lean
-    _paint(canvas, world, sun)
-    pick = supersample // 2
-    ids = np.ascontiguousarray(canvas.ids[pick::supersample, pick::supersample])
-    height = np.ascontiguousarray(canvas.height[pick::supersample, pick::supersample])
-    index = np.ascontiguousarray(canvas.paint[pick::supersample, pick::supersample, 3])
-    albedo = cv2.resize(
-        canvas.paint[..., :3].copy(), (cols, rows), interpolation=cv2.INTER_AREA
-    ).astype(np.float32)
-    forest = index == TEXTURE_INDEX["forest"]
-    if forest.any():
-        crowns = noise.canopy(rng, shape, float(rng.uniform(4, 9)) / resolution_m)
-        height += forest * crowns * np.float32(9.0)
-        albedo *= np.where(forest, 0.62 + 0.45 * crowns, np.float32(1))[..., None]
+    how = conditions or draw_conditions(rng)
+    scale = supersample / resolution_m
+    ground = world.ground
+    canvas = Canvas.blank(rows * supersample, cols * supersample, scale, ground.rgb, ground.texture)
+    canvas.lean = how.lean
+    _paint(canvas, world, how.sun)
+    pick = np.s_[supersample // 2 :: supersample, supersample // 2 :: supersample]
+    ids = np.ascontiguousarray(canvas.ids[pick])
+    height = np.ascontiguousarray(canvas.height[pick])
+    index = np.ascontiguousarray(canvas.paint[..., 3][pick])
+    small = cv2.resize(canvas.paint, (cols, rows), interpolation=cv2.INTER_AREA)
+    albedo = small[..., :3].astype(np.float32)
+    grow_forest(rng, albedo, height, index, resolution_m)
     light = textured(rng, albedo, index, resolution_m)
-    light *= leaf_relief(height, index, sun, resolution_m)[..., None]
-    shade = shadows(height, sun, resolution_m)
-    light = lit(light, shade, float(rng.uniform(0.32, 0.6)), float(rng.uniform(0.0, 0.12)))
-    return Picture(expose(rng, light, draw_sensor(rng)), ids)
+    relief = leaf_relief(height, index, how.sun, resolution_m)
+    if relief is not None:
+        light *= relief[..., None]
+    light = lit(light, shadows(height, how.sun, resolution_m), how.ambient, how.sky)
+    image = expose(rng, light, how.sensor)
+    valid = np.ones(shape, bool)
+    if how.flaws and rng.random() < _SEAMS:
+        image = seam(rng, image)
+    if how.flaws and rng.random() < _NODATA:
+        valid = ~missing(rng, shape)
+        image[~valid] = 0 if rng.random() < 0.7 else 255
+        ids[~valid] = 0
+    return Picture(image, ids, index, valid)

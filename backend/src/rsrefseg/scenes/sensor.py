@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+Picture = NDArray[np.uint8]
+
 
 @dataclass(frozen=True)
 class Sensor:
-    """One camera and its processing, the same over a picture."""
+    """One camera and its processing.
+
+    Attributes:
+        blur_px: standard deviation of the optics' point spread.
+        noise: grey levels.
+        haze: share of air light.
+        middle: grey level that the picture's middle brightness is brought to.
+        hold: how far exposure is brought there, 0..1.
+        contrast: slope around the middle.
+        saturation: 1 leaves colours as they are.
+        cast: gain of red, green and blue.
+        sharpen: strength of unsharp masking.
+        jpeg: quality, or None.
+    """
 
     blur_px: float
     noise: float
     haze: float
-    gain: float
-    gamma: float
+    middle: float
+    hold: float
+    contrast: float
     saturation: float
     cast: tuple[float, float, float]
     sharpen: float
@@ -25,42 +41,85 @@ class Sensor:
 
 
 def draw_sensor(rng: np.random.Generator) -> Sensor:
-    """A sensor at random, mostly a decent one."""
-    return Sensor(
-        blur_px=float(rng.uniform(0.25, 0.95)),
-        noise=float(rng.gamma(2.0, 1.1)),
+    """A sensor at random: most are aerial cameras, some drones, some satellites."""
+    warm, green = rng.normal() * 0.035, rng.normal() * 0.02
+    sensor = Sensor(
+        blur_px=float(rng.uniform(0.35, 0.95)),
+        noise=float(rng.gamma(2.0, 0.9)),
         haze=float(max(0.0, rng.normal(0.02, 0.05))),
-        gain=float(rng.uniform(0.78, 1.18)),
-        gamma=float(rng.uniform(0.85, 1.2)),
-        saturation=float(rng.uniform(0.6, 1.1)),
-        cast=(
-            float(1 + rng.normal() * 0.03),
-            float(1 + rng.normal() * 0.02),
-            float(1 + rng.normal() * 0.04),
-        ),
+        middle=float(rng.uniform(88, 146)),
+        hold=float(rng.uniform(0.3, 0.9)),
+        contrast=float(rng.uniform(0.85, 1.25)),
+        saturation=float(rng.uniform(0.6, 1.05)),
+        cast=(float(1 + warm), float(1 + green), float(1 - warm)),
         sharpen=float(rng.uniform(0.2, 0.9)) if rng.random() < 0.3 else 0.0,
         jpeg=int(rng.integers(45, 96)) if rng.random() < 0.7 else None,
     )
+    if rng.random() < 0.15:
+        return replace(
+            sensor,
+            blur_px=float(rng.uniform(0.7, 1.1)), sharpen=float(rng.uniform(0.8, 1.8)),
+            contrast=float(rng.uniform(1.2, 1.6)), saturation=float(rng.uniform(0.45, 0.85)),
+        )  # fmt: skip
+    if rng.random() < 0.12:
+        cold = (0.93 + 0.04 * rng.random(), 1.04, 1.0 + 0.04 * rng.random())
+        return replace(sensor, cast=(float(cold[0]), cold[1], float(cold[2])))
+    return sensor
 
 
-def expose(
-    rng: np.random.Generator, light: NDArray[np.float32], sensor: Sensor
-) -> NDArray[np.uint8]:
+def expose(rng: np.random.Generator, light: NDArray[np.float32], sensor: Sensor) -> Picture:
     """The picture as it is delivered: H,W,3 uint8."""
-    out = cv2.GaussianBlur(light, (0, 0), sensor.blur_px) if sensor.blur_px > 0.2 else light
+    out = cv2.GaussianBlur(light, (0, 0), sensor.blur_px)
+    middle = float(np.median(out[::4, ::4, 1]))
+    gain = (sensor.middle / max(middle, 20.0)) ** sensor.hold
     grey = out.mean(axis=2, keepdims=True)
-    out = grey + (out - grey) * np.float32(sensor.saturation)
-    out = out * (np.array(sensor.cast, np.float32) * np.float32(sensor.gain))
-    out = out * np.float32(1 - sensor.haze) + np.float32(200 * sensor.haze)
-    out = 255 * np.power(np.clip(out, 0, 255) / 255, np.float32(sensor.gamma), dtype=np.float32)
+    vivid = sensor.saturation / max(sensor.contrast * gain, 0.5) ** 0.8
+    out = grey + (out - grey) * np.float32(vivid)
+    out *= np.array(sensor.cast, np.float32) * np.float32(gain)
+    pivot = np.float32(min(middle * gain, 130.0))
+    out = pivot + (out - pivot) * np.float32(sensor.contrast)
+    out = out * np.float32(1 - sensor.haze) + np.float32(195 * sensor.haze)
     if sensor.sharpen:
         out += (out - cv2.GaussianBlur(out, (0, 0), 1.2)) * np.float32(sensor.sharpen)
     if sensor.noise > 0.3:
         grain = rng.standard_normal(out.shape[:2], dtype=np.float32)[..., None]
-        out = out + grain * np.float32(sensor.noise)
-    image = np.clip(out, 0, 255).astype(np.uint8)
+        out += grain * np.float32(sensor.noise)
+    image = _toned(out)
     if sensor.jpeg is not None:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, sensor.jpeg]
-        _, data = cv2.imencode(".jpg", image[..., ::-1], quality)
-        image = np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
-    return np.asarray(image, np.uint8)
+        image = _compressed(image, sensor.jpeg)
+    return image
+
+
+def _toned(light: NDArray[np.float32]) -> Picture:
+    """Roll off the highlights above 200 and the shadows below 24, then cut to 8 bits."""
+    soft = np.where(light > 200, 200 + 55 * np.tanh((light - 200) / 70), light)
+    soft = np.where(soft < 24, 24 * np.exp((np.maximum(soft, -60) - 24) / 40), soft)
+    return np.clip(soft, 0, 255).astype(np.uint8)
+
+
+def _compressed(image: Picture, quality: int) -> Picture:
+    _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if decoded is None:
+        return image
+    return np.ascontiguousarray(decoded[..., ::-1], dtype=np.uint8)
+
+
+def seam(rng: np.random.Generator, image: Picture) -> Picture:
+    """Two pictures joined along a line: one side a little brighter and of another colour."""
+    rows, cols = image.shape[:2]
+    angle, at = rng.uniform(0, np.pi), rng.uniform(-0.6, 0.6)
+    yy, xx = np.mgrid[0:rows, 0:cols]
+    side = (xx / cols - 0.5) * np.cos(angle) + (yy / rows - 0.5) * np.sin(angle) > 0.5 * at
+    gain = 1 + rng.normal(size=3) * 0.04 + rng.normal() * 0.1
+    other = np.clip(image * gain, 0, 255).astype(np.uint8)
+    return np.where(side[..., None], other, image)
+
+
+def missing(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """A corner or a strip of the picture that has no data."""
+    rows, cols = shape
+    angle, depth = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 0.45)
+    yy, xx = np.mgrid[0:rows, 0:cols]
+    away = (xx / cols - 0.5) * np.cos(angle) + (yy / rows - 0.5) * np.sin(angle)
+    return np.asarray(away > depth)

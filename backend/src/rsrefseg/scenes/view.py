@@ -9,12 +9,18 @@ from numpy.typing import NDArray
 
 from rsrefseg.scenes.colours import colour_words
 from rsrefseg.scenes.geometry import area
+from rsrefseg.scenes.materials import BARE, TEXTURES, VEGETATED
 from rsrefseg.scenes.render import Picture
 from rsrefseg.scenes.taxonomy import COLOURED, IS_A
 from rsrefseg.scenes.world import Entity, World
 
 MIN_PX = 12
 """Fewer pixels than this are too little to be spoken of."""
+
+
+_MIN_COVER, _MAX_COVER = 0.04, 0.92
+_IS_GREEN = np.array([name in VEGETATED for name in TEXTURES])
+_IS_BARE = np.array([name in BARE for name in TEXTURES])
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +60,7 @@ class View:
         ids: H,W int32; the entity of each pixel, parts counted as the thing they belong to.
         parts: H,W int32; the entity of each pixel itself.
         seen: by entity id.
+        layers: land cover that is no entity, by an id above those of all entities.
     """
 
     world: World
@@ -61,6 +68,7 @@ class View:
     parts: NDArray[np.int32]
     resolution_m: float
     seen: dict[int, Seen]
+    layers: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
     _by_class: dict[str, list[Seen]] = field(default_factory=dict)
 
     def members(self, cls: str) -> list[Seen]:
@@ -73,9 +81,15 @@ class View:
 
     def mask(self, targets: tuple[int, ...]) -> NDArray[np.bool_]:
         """The pixels of some entities, their parts included: H,W bool."""
-        table = np.zeros(len(self.world.entities) + 1, bool)
-        table[list(targets)] = True
-        out: NDArray[np.bool_] = table[self.ids] | table[self.parts]
+        known = len(self.world.entities)
+        table = np.zeros(known + 1, bool)
+        table[[t for t in targets if t <= known]] = True
+        out: NDArray[np.bool_] = table[self.ids]
+        if self.parts is not self.ids:
+            out |= table[self.parts]
+        for t in targets:
+            if t > known:
+                out |= self.layers[t]
         return out
 
 
@@ -86,12 +100,38 @@ def look(world: World, picture: Picture, resolution_m: float) -> View:
     for e in world.entities:
         if e.part_of is not None:
             owner[e.id] = e.part_of
-    whole = owner[parts]
+    inner = {e.id for e in world.entities if e.part_of is not None}
+    whole = owner[parts] if inner else parts
     view = View(world, whole, parts, resolution_m, {})
     _measure(view, picture, whole, None)
-    if any(e.part_of is not None for e in world.entities):
-        _measure(view, picture, parts, {e.id for e in world.entities if e.part_of is not None})
+    if inner:
+        _measure(view, picture, parts, inner)
+    _land_cover(view, picture)
     return view
+
+
+def _land_cover(view: View, picture: Picture) -> None:
+    """Vegetation and bare ground as the surfaces show them, where no field blurs the two."""
+    classes = {s.entity.cls for s in view.seen.values()}
+    if "field" in classes:
+        return
+    open_ids = [0, *(e.id for e in view.world.of("sand", "bare"))]
+    covers = {
+        "vegetation": _IS_GREEN[picture.texture],
+        "bare": _IS_BARE[picture.texture] & np.isin(picture.ids, open_ids),
+    }
+    for cls, mask in covers.items():
+        mask &= picture.valid
+        pixels = int(mask.sum())
+        if not _MIN_COVER * mask.size < pixels < _MAX_COVER * mask.size:
+            continue
+        ident = len(view.world.entities) + len(view.layers) + 1
+        entity = Entity(ident, cls, np.zeros((1, 2)), (0, 0, 0))
+        rows, cols = mask.shape
+        view.layers[ident] = mask
+        view.seen[ident] = Seen(
+            entity, pixels, cols / 2, rows / 2, 0, 0, cols, rows, True, 1.0, float(pixels)
+        )
 
 
 def _measure(view: View, picture: Picture, ids: NDArray[np.int32], only: set[int] | None) -> None:
@@ -124,11 +164,20 @@ def _measure(view: View, picture: Picture, ids: NDArray[np.int32], only: set[int
         size_m2 = _area_m2(entity)
         full = size_m2 / view.resolution_m**2
         view.seen[ident] = Seen(
-            entity, int(count[i]), float(cx[i]), float(cy[i]),
-            int(x0[i]), int(y0[i]), int(x1[i]), int(y1[i]),
-            cut=bool(edge), shown=float(min(count[i] / max(full, 1.0), 1.0)),
-            size=float(max(full, count[i])) if not edge else float(count[i]), sure=sure, maybe=maybe,
-        )  # fmt: skip
+            entity,
+            int(count[i]),
+            float(cx[i]),
+            float(cy[i]),
+            int(x0[i]),
+            int(y0[i]),
+            int(x1[i]),
+            int(y1[i]),
+            cut=bool(edge),
+            shown=float(min(count[i] / max(full, 1.0), 1.0)),
+            size=float(max(full, count[i])) if not edge else float(count[i]),
+            sure=sure,
+            maybe=maybe,
+        )
 
 
 def _area_m2(e: Entity) -> float:

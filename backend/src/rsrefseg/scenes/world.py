@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -52,7 +53,7 @@ class Entity:
     has: set[str] = field(default_factory=set)
     style: dict[str, float] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def centre(self) -> tuple[float, float]:
         """The middle of the bounding box of the outline."""
         lo, hi = self.outline.min(axis=0), self.outline.max(axis=0)
@@ -61,11 +62,11 @@ class Entity:
 
 @dataclass(frozen=True)
 class Decor:
-    """Paint without a name: road markings, paths, clutter, roof details."""
+    """Paint without a name: markings, yards, clutter, roof details; a line if `line_m` is set."""
 
     outline: Points
     rgb: Rgb
-    texture: str | None = None
+    texture: str = "plain"
     level: str = "ground"
     owner: int | None = None
     height_m: float = 0.0
@@ -96,15 +97,15 @@ class World:
         rows = int((height_m + 2 * self.MARGIN_M) / self.CELL_M) + 2
         self._taken: NDArray[np.uint8] = np.zeros((rows, cols), np.uint8)
 
-    def add(self, cls: str, outline: Points, rgb: Rgb, **fields: object) -> Entity:
+    def add(self, cls: str, outline: Points, rgb: Rgb, **fields: Any) -> Entity:
         """Put a new entity into the world and return it."""
-        entity = Entity(len(self.entities) + 1, cls, outline, rgb, **fields)  # type: ignore[arg-type]
+        entity = Entity(len(self.entities) + 1, cls, outline, rgb, **fields)
         self.entities.append(entity)
         return entity
 
-    def paint(self, outline: Points, rgb: Rgb, **fields: object) -> None:
+    def paint(self, outline: Points, rgb: Rgb, **fields: Any) -> None:
         """Add paint that has no name."""
-        self.decor.append(Decor(outline, rgb, **fields))  # type: ignore[arg-type]
+        self.decor.append(Decor(outline, rgb, **fields))
 
     def of(self, *classes: str) -> list[Entity]:
         """All entities of the given classes, oldest first."""

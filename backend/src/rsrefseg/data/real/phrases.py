@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 
 from rsrefseg.data.real.labelled import Instance, Labelled, Mask
 from rsrefseg.scenes.colours import colour_words
-from rsrefseg.scenes.phrases import absent, basic, place, rank
+from rsrefseg.scenes.phrases import basic, place, rank
 from rsrefseg.scenes.phrases.lexicon import NOUNS
-from rsrefseg.scenes.phrases.speaker import Group, Speaker
+from rsrefseg.scenes.phrases.speaker import Draft, Group, Speaker
 from rsrefseg.scenes.phrases.wording import all_of, noun_phrase
 from rsrefseg.scenes.view import Seen, View
 from rsrefseg.scenes.world import Entity, Ground, World
@@ -87,15 +89,15 @@ def answers(item: Labelled, rng: np.random.Generator, count: int) -> list[Answer
     speaker = Speaker(view, rng, lead=_LEAD, doubt=_DOUBT)
     for answer in _named_instances(speaker, view):
         out.setdefault(answer.phrase, answer)
-    makers = (
+    makers: tuple[tuple[Callable[[Speaker], Draft | None], int], ...] = (
         (basic.colour_phrase, 7), (basic.material_phrase, 3),
         (place.position_phrase, 2 if item.source in _PARTIAL else 6),
-        (rank.superlative_phrase, 3), (absent_class, 2),
+        (rank.superlative_phrase, 3), (partial(absent_class, item), 2),
     )  # fmt: skip
     for make, share in makers:
         made = 0
         for _ in range(6 * share):
-            draft = make(speaker) if make is not absent_class else absent_class(speaker, item)
+            draft = make(speaker)
             if draft is None or draft.text in out:
                 continue
             mask, of_class = view.mask(draft.targets), view.mask(draft.blind)
@@ -118,9 +120,9 @@ def _named_instances(sp: Speaker, view: View) -> list[Answer]:
     return [Answer(phrase, "class", mask, mask)]
 
 
-def absent_class(sp: Speaker, item: Labelled) -> absent.Draft | None:
+def absent_class(item: Labelled, sp: Speaker) -> Draft | None:
     """A class that the source surely does not show."""
     cls = sp.pick(item.absent)
     one, many = sp.pick(NOUNS[cls])
     text = sp.pick((f"the {one}", one, many, f"all {many}", f"the {many}"))
-    return absent.Draft(text, "none", (), ())
+    return Draft(text, "none", (), ())

@@ -1,215 +1,261 @@
-"""Villages, suburbs and towns: streets, houses along them, gardens."""
+"""Villages, suburbs, old towns and city blocks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 
 import numpy as np
 
-from rsrefseg.scenes.geometry import Points, along, blob, offset, smooth
+from rsrefseg.scenes.geometry import Points, offset, rectangle
 from rsrefseg.scenes.layouts.common import (
-    Rng,
-    building,
-    chance,
+    crossing_line,
     dashes,
-    edge_line,
-    pick_roof,
-    pool,
+    grove,
+    mark_road,
+    patches,
     road,
     scatter,
+    sidewalks,
+    somewhere,
     traffic,
     tree,
+    tree_row,
     vehicle,
 )  # fmt: skip
-from rsrefseg.scenes.materials import ROOF_STYLES, jitter
-from rsrefseg.scenes.world import Ground, Rgb, Roof, World
-
-GREENS: tuple[Rgb, ...] = ((62, 86, 48), (74, 92, 56), (54, 72, 44), (88, 100, 58), (48, 66, 46))
-GRASS: tuple[Rgb, ...] = (
-    (98, 116, 66),
-    (112, 120, 76),
-    (86, 110, 62),
-    (134, 130, 92),
-    (122, 116, 84),
-)
-GROUNDS: tuple[tuple[Rgb, str], ...] = (
-    ((98, 116, 66), "grass"),
-    ((114, 120, 80), "grass"),
-    ((140, 128, 98), "meadow"),
-    ((150, 132, 106), "dirt"),
-    ((142, 138, 130), "concrete"),
-    ((206, 192, 168), "sand"),
-)
+from rsrefseg.scenes.layouts.houses import courtyard_building, house
+from rsrefseg.scenes.layouts.plots import plots_along
+from rsrefseg.scenes.layouts.style import Rng, Style, chance, draw_style, new_world, uniform
+from rsrefseg.scenes.materials import jitter
+from rsrefseg.scenes.world import World
 
 
-@dataclass(frozen=True)
-class Style:
-    """What one settlement's houses and trees have in common."""
-
-    roofs: tuple[str, ...]
-    green: Rgb
-    asphalt: Rgb
-    size_m: float
-    gap_m: float
-    flat: float
-    trees: float
-    pools: float
-    colourful: float
-
-
-def draw_style(rng: Rng) -> Style:
-    """A style at random."""
-    return Style(
-        roofs=ROOF_STYLES[int(rng.integers(len(ROOF_STYLES)))],
-        green=GREENS[int(rng.integers(len(GREENS)))],
-        asphalt=jitter(rng, (104, 104, 106), 0.2, 0.02),
-        size_m=float(rng.uniform(8, 14)),
-        gap_m=float(rng.choice([1.0, 3.0, 7.0, 14.0])),
-        flat=float(rng.choice([0.05, 0.3, 0.9])),
-        trees=float(rng.uniform(0.2, 1.6)),
-        pools=float(rng.choice([0.0, 0.08, 0.3])),
-        colourful=float(rng.uniform(0, 0.4)),
-    )
-
-
-def new_world(rng: Rng, width_m: float, height_m: float) -> World:
-    """An empty world on some ground."""
-    rgb, texture = GROUNDS[int(rng.choice(len(GROUNDS), p=[0.3, 0.2, 0.14, 0.14, 0.14, 0.08]))]
-    return World(width_m, height_m, Ground(jitter(rng, rgb, 0.1, 0.03), texture))
-
-
-def crossing_line(
-    rng: Rng, world: World, angle: float, at: float, bend: float, reach_m: float = 14.0
-) -> Points:
-    """A line right through the view at an angle; `at` -1..1 shifts it sideways."""
-    size = np.array([world.width_m, world.height_m])
-    d = np.array([np.cos(angle), np.sin(angle)])
-    n = np.array([-d[1], d[0]])
-    half = 0.5 * float(np.abs(size * d).sum()) + reach_m
-    side = 0.5 * float(np.abs(size * n).sum()) * at
-    t = np.array([-1.0, -0.45, 0.1, 0.55, 1.0])
-    sway = rng.normal(size=5) * bend * size.mean()
-    return smooth(size / 2 + n * side + np.outer(t * half, d) + np.outer(sway, n))
-
-
-def main_street(world: World, rng: Rng, style: Style, angle: float, at: float) -> Points:
-    """The through road, with its markings and traffic."""
-    width = float(rng.uniform(5, 9))
-    bend = float(rng.choice([0.0, 0.015, 0.05]))
-    line = crossing_line(rng, world, angle, at, bend)
+def street(
+    world: World, rng: Rng, style: Style, line: Points, width_m: float, paved: bool = True
+) -> float:
+    """A street with pavements and traffic; returns the distance of the plots from its axis."""
+    if not paved:
+        road(world, line, width_m, style.dirt, "dirt_road")
+        traffic(world, rng, line, width_m, 110)
+        return width_m / 2 + 0.5
+    walk = uniform(rng, 1.2, 2.4) if style.walks else 0.0
+    verge = uniform(rng, 0.0, 2.0) if style.walks else 0.0
+    if walk:
+        sidewalks(world, style, line, width_m + 2 * verge, walk)
+        if verge:
+            _verge(world, style, line, width_m + 2 * verge)
+    road(world, line, width_m, style.asphalt)
+    mark_road(world, rng, line, width_m)
+    traffic(world, rng, line, width_m, uniform(rng, 20, 100))
     if chance(rng, 0.2):
-        road(world, line, width * 0.7, jitter(rng, (158, 132, 102), 0.1), "dirt_road")
-        traffic(world, rng, line, width * 0.7, 90)
-        return line
-    road(world, line, width, style.asphalt)
-    if chance(rng, 0.6):
-        dashes(world, line, 3.0, 6.0, 0.2)
-    if chance(rng, 0.3):
-        edge_line(world, line, width / 2 - 0.4)
-        edge_line(world, line, 0.4 - width / 2)
-    traffic(world, rng, line, width, float(rng.uniform(18, 80)))
-    return line
+        side = 1 if chance(rng, 0.5) else -1
+        tree_row(
+            world,
+            rng,
+            style,
+            offset(line, side * (width_m / 2 + verge + walk + 1)),
+            uniform(rng, 7, 14),
+        )
+    return width_m / 2 + verge + walk + 0.3
 
 
-def frontage(
-    world: World, rng: Rng, style: Style, line: Points, side: int, setback_m: float
-) -> None:
-    """Houses in a row along one side of a road, with what stands around them."""
-    at = float(rng.uniform(0, 8))
-    skip_until = -1.0
-    turn = float(rng.normal() * 0.03)
-    for i, (x0, y0, angle) in enumerate(along(line, 2.0, at)):
-        if i * 2.0 < skip_until:
-            continue
-        length = style.size_m * float(rng.lognormal(0.15, 0.28))
-        width = style.size_m * float(rng.uniform(0.6, 0.95))
-        depth = setback_m + width / 2 + float(rng.uniform(0, 2.5))
-        nx, ny = -np.sin(angle) * side, np.cos(angle) * side
-        x, y = x0 + nx * depth, y0 + ny * depth
-        if not world.in_view(x, y, length):
-            continue
-        if chance(rng, 0.2):
-            length, width = width, length
-        if house(world, rng, style, x, y, length, width, angle + turn) is None:
-            continue
-        skip_until = i * 2.0 + length + style.gap_m * float(rng.uniform(0.6, 1.8))
-        back = depth + width / 2 + 6
-        if chance(rng, style.pools):
-            pool(world, rng, x0 + nx * back, y0 + ny * back, angle)
-        if chance(rng, 0.35):
-            cx = x0 + np.cos(angle) * (length / 2 + 1.6) + nx * (depth - 2)
-            cy = y0 + np.sin(angle) * (length / 2 + 1.6) + ny * (depth - 2)
-            vehicle(world, rng, cx, cy, angle + np.pi / 2)
+def _verge(world: World, style: Style, line: Points, width_m: float) -> None:
+    from rsrefseg.scenes.geometry import ribbon
+
+    world.paint(ribbon(line, width_m), style.grass, texture="grass", level="walk")
 
 
-def house(
-    world: World, rng: Rng, style: Style, x: float, y: float, length: float, width: float,
-    angle: float,
-) -> object:  # fmt: skip
-    """A house in the settlement's style."""
-    flat = chance(rng, style.flat)
-    roof: Roof = "flat" if flat else str(rng.choice(["gable", "hip", "shed"], p=[0.6, 0.35, 0.05]))  # type: ignore[assignment]
-    covering = pick_roof(rng, style.roofs, flat)
-    if chance(rng, style.colourful):
-        names = ("red_metal", "blue_metal", "red_tile", "green_metal", "membrane")
-        covering = pick_roof(rng, names, flat)
-    return building(
-        world, rng, "house", x, y, length, width, angle, roof=roof, covering=covering,
-        eave_m=float(rng.uniform(2.6, 7.5)),
-    )  # fmt: skip
-
-
-def greenery(world: World, rng: Rng, style: Style) -> None:
-    """Lawns, sheds, trees, parked cars on what is left."""
-    for _ in range(int(rng.integers(0, 4))):
-        x, y = rng.random(2) * (world.width_m, world.height_m)
-        outline = blob(rng, x, y, float(rng.uniform(6, 0.2 * world.width_m + 7)), 0.25)
-        rgb = jitter(rng, GRASS[int(rng.integers(len(GRASS)))])
-        world.paint(outline, rgb, texture="grass", level="ground")
-    spacing = 11.0 / max(style.trees, 0.15)
-    for x, y in scatter(world, rng, spacing):
-        tree(world, rng, x, y, style.green)
+def main_street(
+    world: World, rng: Rng, style: Style, angle: float, at: float
+) -> tuple[Points, float]:
+    """The through road; returns its line and where plots begin."""
+    line = crossing_line(rng, world, angle, at, float(rng.choice([0.0, 0.015, 0.05])))
+    unpaved = {"himalayan": 0.4, "tin": 0.5, "desert": 0.2}.get(style.region, 0.1)
+    width = uniform(rng, 4.5, 9)
+    return line, street(world, rng, style, line, width, not chance(rng, unpaved))
 
 
 def village(rng: Rng, width_m: float, height_m: float) -> World:
-    """One through road with houses on both sides, second rows, gardens."""
-    world, style = new_world(rng, width_m, height_m), draw_style(rng)
+    """One through road with plots on both sides, and land around."""
+    style = draw_style(rng)
+    world = new_world(rng, style, width_m, height_m)
     upright = chance(rng, 0.62)
-    angle = (np.pi / 2 if upright else 0.0) + float(rng.normal() * 0.22)
-    line = main_street(world, rng, style, angle, float(rng.uniform(-0.45, 0.45)))
-    setback = float(rng.uniform(4.5, 10))
+    angle = (math.pi / 2 if upright else 0.0) + float(rng.normal()) * 0.2
+    line, edge = main_street(world, rng, style, angle, uniform(rng, -0.4, 0.4))
+    surroundings(world, rng, style)
     for side in (-1, 1):
-        frontage(world, rng, style, line, side, setback)
-        deep = setback + style.size_m * 1.3 + float(rng.uniform(6, 14))
-        for row in range(1, 5):
-            if deep * row > 0.8 * max(width_m, height_m):
+        plots_along(world, rng, style, line, side, edge)
+        deep = edge + style.plot_m[1] * 1.08 + uniform(rng, 0, 3)
+        for row in range(3):
+            if deep > 0.9 * max(width_m, height_m):
                 break
-            if chance(rng, 0.75):
-                frontage(world, rng, style, offset(line, side * deep * row), side, setback)
-    greenery(world, rng, style)
+            if chance(rng, 0.7):
+                plots_along(
+                    world, rng, style, line if row < 0 else offset(line, side * deep), side, 0.0
+                )
+            deep += style.plot_m[1] * 1.08 + uniform(rng, 0, 5)
+    grove(world, rng, style, 16 / max(style.trees, 0.2))
     return world
 
 
-def town(rng: Rng, width_m: float, height_m: float) -> World:
-    """A grid of streets."""
-    world, style = new_world(rng, width_m, height_m), draw_style(rng)
-    angle = float(rng.uniform(0, np.pi / 2))
-    deep = 2 * style.size_m + float(rng.uniform(16, 40))
-    lines: list[Points] = []
+def surroundings(world: World, rng: Rng, style: Style) -> None:
+    """Uneven ground behind the plots."""
+    patches(
+        world,
+        rng,
+        (
+            (style.grass, "grass"),
+            (style.grass, "meadow"),
+            (style.dirt, "dirt"),
+            (style.paving, "concrete"),
+        ),
+        int(rng.integers(1, 6)),
+    )
+
+
+def suburb(rng: Rng, width_m: float, height_m: float) -> World:
+    """Parallel streets, straight or curved, with a cross street here and there."""
+    style = draw_style(
+        rng, str(rng.choice(["american", "american", "european", "desert", "northern"]))
+    )
+    world = new_world(rng, style, width_m, height_m)
+    angle = uniform(rng, 0, math.pi)
+    bend = float(rng.choice([0.0, 0.0, 0.03, 0.06]))
+    first = crossing_line(rng, world, angle, 0.0, bend)
+    width = uniform(rng, 5.5, 10)
+    pitch = 2 * style.plot_m[1] + width + 8
     half = 0.75 * max(width_m, height_m)
-    for turn, step in ((0.0, deep), (np.pi / 2, deep * float(rng.uniform(1.2, 2.6)))):
-        first = float(rng.uniform(0, step))
-        for shift in np.arange(-half + first, half, step):
-            line = crossing_line(rng, world, angle + turn, 0.0, 0.0)
-            lines.append(offset(line, float(shift)))
-    width = float(rng.uniform(5, 8))
-    for line in lines:
-        road(world, line, width, style.asphalt)
-        if chance(rng, 0.4):
-            dashes(world, line, 3.0, 6.0, 0.2)
-        traffic(world, rng, line, width, float(rng.uniform(20, 80)))
-    for line in lines:
+    if chance(rng, 0.5):
+        cross = crossing_line(rng, world, angle + math.pi / 2, uniform(rng, -0.8, 0.8), 0.0)
+        street(world, rng, style, cross, width)
+    lines = [
+        offset(first, float(k)) for k in np.arange(uniform(rng, -half, pitch - half), half, pitch)
+    ]
+    edges = [street(world, rng, style, line, width) for line in lines]
+    for line, edge in zip(lines, edges, strict=True):
         for side in (-1, 1):
-            frontage(world, rng, style, line, side, width / 2 + float(rng.uniform(1, 6)))
-    greenery(world, rng, style)
+            plots_along(world, rng, style, line, side, edge, 0.05)
+    grove(world, rng, style, 20 / max(style.trees, 0.2))
+    return world
+
+
+def old_town(rng: Rng, width_m: float, height_m: float) -> World:
+    """Crowded houses on lots of all sizes, with lanes between the blocks."""
+    style = draw_style(
+        rng, str(rng.choice(["himalayan", "himalayan", "himalayan", "tin", "european"]))
+    )
+    world = new_world(rng, style, width_m, height_m)
+    angle = uniform(rng, 0, math.pi / 2)
+    lane = uniform(rng, 2.5, 6)
+    block = uniform(rng, 28, 60)
+    paved = style.region == "european" or chance(rng, 0.5)
+    half = 0.75 * max(width_m, height_m)
+    for turn in (0.0, math.pi / 2):
+        base = crossing_line(rng, world, angle + turn, 0.0, 0.012)
+        for k in np.arange(uniform(rng, -half, block - half), half, block):
+            if chance(rng, 0.8):
+                line = offset(base, float(k) + uniform(rng, -5, 5))
+                wide = lane * (1.6 if chance(rng, 0.2) else 1.0)
+                road(
+                    world,
+                    line,
+                    wide,
+                    style.asphalt if paved else style.dirt,
+                    "road" if paved else "dirt_road",
+                )
+                traffic(world, rng, line, wide, 60)
+    surroundings(world, rng, style)
+    lot = uniform(rng, 70, 150)
+    c, s = math.cos(angle), math.sin(angle)
+    for u in np.arange(-half, half, block / 2):
+        for v in np.arange(-half, half, block / 2):
+            x, y = width_m / 2 + u * c - v * s, height_m / 2 + u * s + v * c
+            if world.in_view(x, y, block / 2):
+                _lots(world, rng, style, (x, y, block / 2, block / 2), angle, lot)
+    grove(world, rng, style, 12 / max(style.trees, 0.2))
+    _clutter(world, rng, angle)
+    return world
+
+
+def _lots(
+    world: World,
+    rng: Rng,
+    style: Style,
+    box: tuple[float, float, float, float],
+    angle: float,
+    lot_m2: float,
+) -> None:
+    """Split a rectangle until its parts are lots, and build on most of them."""
+    x, y, length, width = box
+    if length * width > lot_m2 * uniform(rng, 0.9, 2.0):
+        k = uniform(rng, 0.35, 0.65)
+        c, s = math.cos(angle), math.sin(angle)
+        for part, centre in ((k, k / 2 - 0.5), (1 - k, k / 2)):
+            if length > width:
+                d = centre * length
+                sub = (x + d * c, y + d * s, part * length, width)
+            else:
+                d = centre * width
+                sub = (x - d * s, y + d * c, length, part * width)
+            _lots(world, rng, style, sub, angle, lot_m2)
+        return
+    if min(length, width) < 3 or chance(rng, 0.1):
+        return
+    gap = uniform(rng, 0.0, 1.2)
+    turn = angle + float(rng.normal()) * 0.02
+    if length < width:
+        length, width, turn = width, length, turn + math.pi / 2
+    house(world, rng, style, x, y, length - gap, width - gap, turn, gap_m=-0.25)
+
+
+def _clutter(world: World, rng: Rng, angle: float) -> None:
+    """Things that stand about on free ground."""
+    for x, y in scatter(world, rng, 9, most=120):
+        if world.free_at(x, y):
+            rgb = jitter(rng, (146, 136, 124), 0.35, 0.12)
+            outline = rectangle(x, y, uniform(rng, 0.5, 2.5), uniform(rng, 0.4, 1.4), angle)
+            world.paint(outline, rgb, level="ground")
+    for x, y in scatter(world, rng, 26):
+        vehicle(world, rng, x, y, angle + (math.pi / 2 if chance(rng, 0.5) else 0.0))
+
+
+def city(rng: Rng, width_m: float, height_m: float) -> World:
+    """Blocks of town houses around yards, wide streets, trees along them."""
+    style = draw_style(rng, str(rng.choice(["european", "northern", "desert", "american"])))
+    world = new_world(rng, style, width_m, height_m)
+    angle = uniform(rng, 0, math.pi / 2)
+    long, wide = uniform(rng, 45, 90), uniform(rng, 40, 65)
+    width = uniform(rng, 8, 16)
+    half = 0.75 * max(width_m, height_m)
+    for turn, step in ((0.0, wide), (math.pi / 2, long)):
+        base = crossing_line(rng, world, angle + turn, 0.0, 0.0)
+        for k in np.arange(uniform(rng, -half, step - half), half, step + width + 5):
+            line = offset(base, float(k))
+            sidewalks(world, style, line, width, 2.5)
+            road(world, line, width, style.asphalt)
+            dashes(world, line, 3, 6)
+            traffic(world, rng, line, width, uniform(rng, 15, 60))
+            if chance(rng, 0.5):
+                tree_row(world, rng, style, offset(line, width / 2 + 1.2), 9)
+    depth = uniform(rng, 10, 14)
+    c, s = math.cos(angle), math.sin(angle)
+    for u in np.arange(-half, half, 9.0):
+        for v in np.arange(-half, half, 9.0):
+            x, y = width_m / 2 + u * c - v * s, height_m / 2 + u * s + v * c
+            if not world.in_view(x, y, 12) or not world.free_at(x, y):
+                continue
+            if chance(rng, 0.12):
+                courtyard_building(
+                    world,
+                    rng,
+                    style,
+                    (x, y, uniform(rng, 30, 44), uniform(rng, 28, 36), angle),
+                    depth,
+                )
+            else:
+                turn = angle + (math.pi / 2 if chance(rng, 0.5) else 0)
+                house(world, rng, style, x, y, uniform(rng, 12, 26), depth, turn, "block", 0.2)
+    grove(world, rng, style, 14 / max(style.trees, 0.2))
+    for _ in range(6):
+        x, y = somewhere(world, rng)
+        tree(world, rng, style, x, y)
     return world

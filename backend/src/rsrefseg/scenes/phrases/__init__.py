@@ -86,7 +86,8 @@ def _one(
             draft = KINDS[kind][1](sp)
             if draft is not None and draft.text not in texts:
                 return draft
-        left.remove(kind)
+        # The plain class is always to be had: it comes in again only when nothing else is.
+        left = [k for k in left if k not in (kind, "class")] or [k for k in left if k != kind]
     for _ in range(_TRIES):
         draft = basic.of_class(sp)
         if draft is not None:

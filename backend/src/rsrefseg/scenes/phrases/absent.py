@@ -8,36 +8,13 @@ from rsrefseg.scenes.phrases.place import corner
 from rsrefseg.scenes.phrases.relate import anchors, side_of_line, side_of_thing
 from rsrefseg.scenes.phrases.speaker import NO, Attr, Draft, Group, Speaker, colour
 from rsrefseg.scenes.phrases.wording import all_of, noun_phrase, the
-from rsrefseg.scenes.taxonomy import COLOURED, IS_A, LINES, clashes
+from rsrefseg.scenes.taxonomy import COLOURED, IS_A, LINES, clashes, names
 
-_ANYWHERE = tuple(
-    [
-        "building",
-        "car",
-        "truck",
-        "bus",
-        "ship",
-        "plane",
-        "tank",
-        "container",
-        "pool",
-        "parking",
-        "bridge",
-        "river",
-        "lake",
-        "road",
-        "water",
-        "warehouse",
-        "court",
-        "pitch",
-        "panel",
-        "runway",
-        "railway",
-        "roundabout",
-        "vehicle",
-        "trees",
-        "greenhouse",
-    ]
+_ANYWHERE = sorted(
+    names(
+        "building car truck bus ship plane tank container pool parking bridge river lake road "
+        "water warehouse court pitch panel runway railway roundabout vehicle trees greenhouse"
+    )
 )
 
 

@@ -7,13 +7,16 @@ from rsrefseg.scenes.phrases.speaker import Draft, Group, Speaker
 from rsrefseg.scenes.phrases.wording import all_of, is_building, noun_phrase, refer, the
 from rsrefseg.scenes.taxonomy import IS_A
 
-_NAMED = ("building", "house", "vehicle", "anyroad", "trees", "water")
-
 
 def of_class(sp: Speaker) -> Draft | None:
     """All of a class, or its only member."""
     classes = sorted(
-        {c for k in sp.present for c in IS_A[k] if c and c not in ("sports", "waterbody") and c != "road"}
+        {
+            c
+            for k in sp.present
+            for c in IS_A[k]
+            if c and c not in ("sports", "waterbody") and c != "road"
+        }
     )
     weights = [_class_weight(sp, c) for c in classes]
     if not sum(weights):
@@ -43,7 +46,15 @@ def of_class(sp: Speaker) -> Draft | None:
 
 
 def _class_weight(sp: Speaker, cls: str) -> float:
-    base = {"building": 6.0, "anyroad": 4.0, "trees": 2.5, "car": 2.0, "vehicle": 1.5, "water": 4.0}
+    base = {
+        "building": 6.0,
+        "anyroad": 4.0,
+        "trees": 2.5,
+        "car": 2.0,
+        "vehicle": 1.5,
+        "water": 4.0,
+        "vegetation": 2.0,
+    }
     weight = base.get(cls, 1.0)
     if cls == "house" and (sp.present & {"shed", "block"}):
         return 0.0

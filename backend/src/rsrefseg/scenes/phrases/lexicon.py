@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rsrefseg.scenes.taxonomy import names
+
 NOUNS: dict[str, tuple[tuple[str, str], ...]] = {
     "building": (("building", "buildings"),) * 4 + (("structure", "structures"),),
     "house": (("house", "houses"),) * 3 + (("home", "homes"),),
@@ -14,12 +16,18 @@ NOUNS: dict[str, tuple[tuple[str, str], ...]] = {
     "anyroad": (("road", "roads"),) * 3 + (("street", "streets"),),
     "motorway": (("motorway", "motorways"), ("highway", "highways"), ("freeway", "freeways")),
     "dirt_road": (
-        ("dirt road", "dirt roads"), ("unpaved road", "unpaved roads"), ("dirt track", "dirt tracks"),
+        ("dirt road", "dirt roads"),
+        ("unpaved road", "unpaved roads"),
+        ("dirt track", "dirt tracks"),
     ),
     "path": (("path", "paths"), ("footpath", "footpaths")),
     "bridge": (("bridge", "bridges"),),
     "roundabout": (("roundabout", "roundabouts"), ("traffic circle", "traffic circles")),
-    "railway": (("railway", "railways"), ("railway line", "railway lines"), ("railroad", "railroads")),
+    "railway": (
+        ("railway", "railways"),
+        ("railway line", "railway lines"),
+        ("railroad", "railroads"),
+    ),
     "parking": (("parking lot", "parking lots"), ("car park", "car parks")),
     "runway": (("runway", "runways"),),
     "apron": (("apron", "aprons"),),
@@ -30,7 +38,9 @@ NOUNS: dict[str, tuple[tuple[str, str], ...]] = {
     "bus": (("bus", "buses"),),
     "ship": (("ship", "ships"), ("boat", "boats"), ("vessel", "vessels")),
     "plane": (
-        ("plane", "planes"), ("airplane", "airplanes"), ("aeroplane", "aeroplanes"),
+        ("plane", "planes"),
+        ("airplane", "airplanes"),
+        ("aeroplane", "aeroplanes"),
         ("aircraft", "aircraft"),
     ),
     "tank": (("tank", "tanks"), ("storage tank", "storage tanks"), ("oil tank", "oil tanks")),
@@ -42,7 +52,12 @@ NOUNS: dict[str, tuple[tuple[str, str], ...]] = {
     "forest": (("forest", "forests"), ("wood", "woods"), ("woodland", "woodlands")),
     "orchard": (("orchard", "orchards"),),
     "grass": (("lawn", "lawns"), ("grass", "grass")),
-    "bare": (("bare ground", "bare ground"), ("bare soil", "bare soil")),
+    "bare": (
+        ("bare ground", "bare ground"),
+        ("bare soil", "bare soil"),
+        ("unpaved land", "unpaved land"),
+    ),
+    "vegetation": (("vegetation", "vegetation"),) * 2 + (("greenery", "greenery"),),
     "sand": (("beach", "beaches"), ("sand", "sand")),
     "field": (("field", "fields"), ("farm field", "farm fields"), ("crop field", "crop fields")),
     "water": (("water", "water"),),
@@ -52,14 +67,15 @@ NOUNS: dict[str, tuple[tuple[str, str], ...]] = {
     "waterbody": (("water body", "water bodies"), ("body of water", "bodies of water")),
     "sea": (("sea", "sea"), ("ocean", "ocean")),
     "pitch": (
-        ("football pitch", "football pitches"), ("soccer field", "soccer fields"),
+        ("football pitch", "football pitches"),
+        ("soccer field", "soccer fields"),
         ("football field", "football fields"),
     ),
     "court": (("sports court", "sports courts"), ("tennis court", "tennis courts")),
     "track": (("running track", "running tracks"),),
-}  # fmt: skip
+}
 
-MASS = frozenset({"water", "sea", "grass", "bare", "sand"})
+MASS = frozenset({"water", "sea", "grass", "bare", "sand", "vegetation"})
 """Classes that are spoken of without counting."""
 
 COLOUR_WORDS: dict[str, tuple[str, ...]] = {
@@ -76,7 +92,7 @@ NUMBERS = {2: ("two", "2"), 3: ("three", "3"), 4: ("four", "4"), 5: ("five", "5"
 ORDINALS = {2: ("second", "2nd"), 3: ("third", "3rd"), 4: ("fourth", "4th")}
 SHAPES = {
     "l-shaped": ("l-shaped",), "u-shaped": ("u-shaped",), "round": ("round", "circular"),
-    "square": ("square",), "courtyard": ("courtyard",),
+    "t-shaped": ("t-shaped",), "courtyard": ("courtyard",),
 }  # fmt: skip
 MATERIALS = {"tile": ("tiled",), "metal": ("metal", "tin"), "concrete": ("concrete",)}
 
@@ -90,8 +106,14 @@ CORNERS = {
     ("top", "left"): ("top left", "upper left", "north-western", "north-west", "northwest"),
     ("top", "right"): ("top right", "upper right", "north-eastern", "north-east", "northeast"),
     ("bottom", "left"): ("bottom left", "lower left", "south-western", "south-west", "southwest"),
-    ("bottom", "right"): ("bottom right", "lower right", "south-eastern", "south-east", "southeast"),
-}  # fmt: skip
+    ("bottom", "right"): (
+        "bottom right",
+        "lower right",
+        "south-eastern",
+        "south-east",
+        "southeast",
+    ),
+}
 RELATIONS = {
     "left": ("left of", "to the left of", "west of", "to the west of", "on the left of"),
     "right": ("right of", "to the right of", "east of", "to the east of", "on the right of"),
@@ -106,121 +128,23 @@ RELATIONS = {
     "far": ("far from", "away from", "farthest from", "furthest from"),
     "across": ("on the other side of", "across"),
 }
-FILLERS = [
-    "the",
-    "a",
-    "an",
-    "all",
-    "of",
-    "every",
-    "each",
-    "both",
-    "any",
-    "that",
-    "is",
-    "are",
-    "which",
-    "with",
-    "without",
-    "and",
-    "not",
-    "no",
-    "other",
-    "than",
-    "except",
-    "for",
-    "but",
-    "besides",
-    "roof",
-    "roofs",
-    "rooftop",
-    "rooftops",
-    "roofed",
-    "colored",
-    "coloured",
-    "side",
-    "edge",
-    "corner",
-    "part",
-    "area",
-    "half",
-    "image",
-    "picture",
-    "scene",
-    "middle",
-    "centre",
-    "center",
-    "central",
-    "in",
-    "on",
-    "at",
-    "to",
-    "from",
-    "its",
-    "one",
-    "ones",
-    "only",
-    "these",
-    "those",
-    "left-hand",
-    "right-hand",
-    "single",
-    "whole",
-    "it",
-    "has",
-    "have",
-    "parked",
-    "moored",
-    "floating",
-    "biggest",
-    "widest",
-    "narrowest",
-    "longest",
-    "shortest",
-    "group",
-    "row",
-    "pair",
-    "wide",
-    "narrow",
-    "long",
-    "short",
-    "dark",
-    "light",
-    "bright",
-    "white-roofed",
-    "made",
-    "surface",
-    "vegetation",
-    "trees",
-    "greenery",
-    "bushes",
-    "parking",
-    "space",
-    "please",
-    "find",
-    "show",
-    "segment",
-    "outline",
-    "select",
-    "mark",
-    "me",
-    "where",
-    "touching",
-    "surrounded",
-    "along",
-    "lining",
-    "counting",
-    "counted",
-]
+FILLERS = names(
+    "the a an all of every each both any that is are which with without and not no other than "
+    "except for but besides roof roofs rooftop rooftops roofed side edge corner part area "
+    "half image picture scene middle centre center central in on at to from its one ones only "
+    "these those left-hand right-hand single whole parked biggest group pair wide narrow long "
+    "short dark light bright made surface trees parking space along crowns bodies built up "
+    "areas furthest farthest residential tin unpaved land soil "
+)
 
 
 def vocabulary() -> list[str]:
     """All words that the phrase programs can produce, sorted; typing errors aside."""
-    texts: list[str] = list(FILLERS)
+    texts: list[str] = sorted(FILLERS)
     for forms in NOUNS.values():
         texts += [w for pair in forms for w in pair]
     for table in (COLOUR_WORDS, NUMBERS, ORDINALS, SHAPES, MATERIALS, SIDES, CORNERS, RELATIONS):
-        for words in table.values():  # type: ignore[attr-defined]
+        for words in table.values():
             texts += words
     texts += [*BIG, *SMALL, *LARGEST, *SMALLEST]
     for words in COLOUR_WORDS.values():

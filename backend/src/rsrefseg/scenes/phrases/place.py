@@ -8,17 +8,41 @@ from rsrefseg.scenes.phrases.wording import noun_phrase, refer, the
 from rsrefseg.scenes.view import Seen
 
 _TAILS = {
-    "left": ("on the left", "on the left side", "in the west", "at the left edge", "on the left-hand side"),
-    "right": ("on the right", "on the right side", "in the east", "at the right edge", "on the right-hand side"),
-    "top": ("at the top", "in the north", "in the top part", "at the top edge", "in the upper half"),
-    "bottom": ("at the bottom", "in the south", "in the bottom part", "at the bottom edge", "in the lower half"),
-}  # fmt: skip
+    "left": (
+        "on the left",
+        "on the left side",
+        "in the west",
+        "at the left edge",
+        "on the left-hand side",
+    ),
+    "right": (
+        "on the right",
+        "on the right side",
+        "in the east",
+        "at the right edge",
+        "on the right-hand side",
+    ),
+    "top": (
+        "at the top",
+        "in the north",
+        "in the top part",
+        "at the top edge",
+        "in the upper half",
+    ),
+    "bottom": (
+        "at the bottom",
+        "in the south",
+        "in the bottom part",
+        "at the bottom edge",
+        "in the lower half",
+    ),
+}
 
 
 def toward(sp: Speaker, s: Seen, side: str) -> float:
     """How far towards a side of the picture an object's centre lies, -1 to 1."""
     x, y = 2 * s.cx / sp.cols - 1, 2 * s.cy / sp.rows - 1
-    return {"left": -x, "right": x, "top": -y, "bottom": y}[side]
+    return float({"left": -x, "right": x, "top": -y, "bottom": y}[side])
 
 
 def beyond(side: str, sp: Speaker, sure: float, maybe: float) -> Attr:

@@ -143,7 +143,8 @@ def _without(sp: Speaker, group: Group, rest: list[Seen]) -> Draft | None:
         return None
     ids = tuple(s.id for s in rest)
     if len(ids) == 1 and not group.maybe:
-        text = f"the {noun_phrase(sp, group, False)} without {sp.pick(('solar panels', 'a solar panel'))}"
+        lacking = sp.pick(("solar panels", "a solar panel"))
+        text = f"the {noun_phrase(sp, group, False)} without {lacking}"
     elif len(ids) > 1:
         text = f"{all_of(sp, noun_phrase(sp, group, True))} without solar panels"
     else:

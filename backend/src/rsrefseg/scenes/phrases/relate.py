@@ -110,7 +110,17 @@ def anchors(sp: Speaker, avoid: str, depth: int = 1) -> tuple[str, Seen] | None:
     """Something that words single out: the only one of its class, or of its colour."""
     options: list[tuple[str, Group]] = []
     for cls in sorted(sp.present | {"building", "anyroad"}):
-        if cls in ("grass", "bare", "sand", "apron", "field", "forest", "shed", "path"):
+        if cls in (
+            "grass",
+            "bare",
+            "sand",
+            "apron",
+            "field",
+            "forest",
+            "shed",
+            "path",
+            "vegetation",
+        ):
             continue
         if cls == "house" or (cls == "road" and sp.present & {"motorway", "dirt_road"}):
             continue
@@ -124,6 +134,9 @@ def anchors(sp: Speaker, avoid: str, depth: int = 1) -> tuple[str, Seen] | None:
             narrowed = [sp.narrow(group, colour(w)) for w in sorted(words)]
             options += [(cls, g) for g in narrowed if g.sole is not None]
     options = [o for o in options if not (o[0] == avoid and not o[1].attrs)]
+    lines = [o for o in options if o[0] in LINES]
+    if lines and sp.chance(0.45):
+        options = lines
     if not options:
         return None
     cls, group = sp.pick(options)
@@ -259,7 +272,7 @@ def _on_road(sp: Speaker) -> Draft | None:
     return Draft(f"{named[0]} on {road}", "relation", named[1], group.blind())
 
 
-def _distance(axis: np.ndarray, x: float, y: float) -> float:  # type: ignore[type-arg]
+def _distance(axis: np.ndarray, x: float, y: float) -> float:
     a, b = axis[:-1], axis[1:]
     d = b - a
     t = np.clip(
@@ -295,13 +308,21 @@ def _between(sp: Speaker, group: Group) -> Draft | None:
     return Draft(f"{named[0]} between {one[0]} and {two[0]}", "relation", named[1], group.blind())
 
 
+def _coloured_buildings(sp: Speaker) -> Group | None:
+    """Buildings of one colour among others."""
+    group = sp.group("building")
+    attr = sp.some_attr(group)
+    return None if attr is None or len(group.yes) < 2 else sp.narrow(group, attr)
+
+
 def relation_phrase(sp: Speaker) -> Draft | None:
     """Kind relation."""
     form = sp.rng.random()
     if form < 0.12:
         return _on_road(sp)
     for _ in range(3):
-        group = sp.some_group(least=2, attr_chance=0.5)
+        group = _coloured_buildings(sp) if form > 0.7 else None
+        group = group or sp.some_group(least=2, attr_chance=0.5)
         if group is None:
             return None
         if form < 0.18:

@@ -158,7 +158,7 @@ class Speaker:
         if "shape" in kinds:
             shapes = sorted({s.entity.shape for s in group.yes if s.entity.shape in SHAPES})
             options += [shape(w) for w in shapes]
-        if "material" in kinds:
+        if "material" in kinds and self.view.resolution_m < 0.55:
             stuff = sorted({s.entity.material for s in group.yes if s.entity.material in MATERIALS})
             options += [material(w) for w in stuff]
         if "size" in kinds and group.cls not in MASS:
@@ -179,12 +179,12 @@ def colour(word: str) -> Attr:
 
 
 def shape(word: str) -> Attr:
-    """Has a ground plan; what is cut or covered might have any."""
+    """Has a ground plan; whether that can still be told of what is cut or covered is in doubt."""
 
     def test(s: Seen) -> Truth:
-        if s.cut or s.shown < 0.75 or s.pixels < 60:
-            return MAYBE
-        return YES if s.entity.shape == word else NO
+        if s.entity.shape != word:
+            return NO
+        return MAYBE if s.cut or s.shown < 0.75 or s.pixels < 60 else YES
 
     return Attr("shape", word, test)
 
@@ -210,10 +210,10 @@ def size(group: Group, word: str) -> Attr:
         if word == "small":
             ratio = 1 / max(ratio, 1e-6)
             if s.cut:
-                return MAYBE if ratio > 1.2 else NO
-        if ratio > 1.7:
+                return MAYBE if ratio > 1.3 else NO
+        if ratio > 1.6:
             return YES
-        return MAYBE if ratio > 1.2 or (s.cut and word == "large") else NO
+        return MAYBE if ratio > 1.3 or (s.cut and word == "large") else NO
 
     return Attr("size", word, test)
 
