@@ -84,8 +84,7 @@ def _try_model(report: Report, weights: Path | None, device: str) -> None:
     from rsrefseg.errors import RsRefSegError
 
     try:
-        import rasterio
-
+        from rsrefseg.geo.raster import gdal_version
         from rsrefseg.predict.segmenter import Segmenter
         from rsrefseg.weights.files import bundled_weights
     except (ImportError, OSError, RuntimeError) as error:
@@ -93,7 +92,7 @@ def _try_model(report: Report, weights: Path | None, device: str) -> None:
             f"The engine's packages do not work together ({error}): install the engine again."
         )
         return
-    report.facts["versions"]["gdal"] = rasterio.__gdal_version__
+    report.facts["versions"]["gdal"] = gdal_version()
     try:
         path = weights or bundled_weights()
         segmenter = Segmenter.from_file(path, device=device)

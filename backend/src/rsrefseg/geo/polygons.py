@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -178,3 +178,11 @@ def simplify(
     parts, source = shapely.get_parts(simpler, return_index=True)
     areal = shapely.get_type_id(parts) == int(shapely.GeometryType.POLYGON)
     return parts[areal], source[areal].astype(np.int64)
+
+
+def geojson_geometries(features: Sequence[PolygonFeature]) -> list[str]:
+    """Each feature's geometry as GeoJSON text, in its own CRS, every digit kept."""
+    texts: NDArray[np.object_] = shapely.to_geojson(
+        np.array([feature.geometry for feature in features], dtype=object)
+    )
+    return [str(text) for text in texts]

@@ -240,6 +240,12 @@ def _opened(location: str, label: str, drivers: Sequence[str] | None) -> Iterato
         yield dataset
 
 
+def gdal_version() -> str:
+    """The version of the GDAL that reads."""
+    version: str = rasterio.__gdal_version__
+    return version
+
+
 def _wkt(crs: Any) -> str:
     """The older WKT that everything reads, or the newer one where that cannot say it."""
     try:

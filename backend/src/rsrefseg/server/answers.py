@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-import numpy as np
-import shapely
-
 from rsrefseg import __version__
+from rsrefseg.geo.polygons import geojson_geometries
 from rsrefseg.predict.scene import PhraseResult, SegmentResult, Timings
 from rsrefseg.predict.types import ModelInfo
 from rsrefseg.server.images import StoredImage
@@ -85,7 +83,7 @@ def _phrase_json(result: PhraseResult) -> str:
         "presence": result.presence,
         "unknown_words": list(result.unknown_words),
     }
-    geometries = shapely.to_geojson(np.array([f.geometry for f in result.features], dtype=object))
+    geometries = geojson_geometries(result.features)
     phrase = json.dumps(result.phrase)
     features = ",".join(
         f'{{"type":"Feature","geometry":{geometry},"properties":{{"phrase":{phrase},'

@@ -79,6 +79,13 @@ def build_router(service: EngineService) -> APIRouter:
         content = await run_in_threadpool(answers.segment_json, request_id, result, model)
         return Response(content, media_type="application/json")
 
+    _add_request_routes(router, service)
+    return router
+
+
+def _add_request_routes(router: APIRouter, service: EngineService) -> None:
+    """The routes on requests that were sent."""
+
     @router.post("/requests/{request_id}/cancel", status_code=202, summary="Stop a request")
     async def cancel(request_id: str) -> CancelAnswer:
         job = service.jobs.cancel(request_id[:64])
@@ -104,8 +111,6 @@ def build_router(service: EngineService) -> APIRouter:
         return StreamingResponse(
             _events(job), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
-
-    return router
 
 
 def _request_id(body: EncodeRequest, request: Request) -> str:

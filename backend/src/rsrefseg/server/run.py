@@ -63,18 +63,7 @@ def serve(
         return Segmenter.from_file(weights or bundled_weights(), device=device, precision=precision)
 
     service = EngineService(load)
-    address, bound_port = listener.getsockname()[:2]
-    named = f"[{address}]" if ":" in address else address
-    ready = {
-        "event": "ready",
-        "url": f"http://{named}:{bound_port}",
-        "port": bound_port,
-        "api_version": API_VERSION,
-        "engine_version": __version__,
-        "pid": os.getpid(),
-    }
-    if not given:
-        ready["token"] = token
+    ready = _ready_line(listener, None if given else token)
     config = uvicorn.Config(
         create_app(service, token=token),
         log_config=None,
@@ -84,13 +73,28 @@ def serve(
         timeout_keep_alive=3600,
         timeout_graceful_shutdown=2,
     )
-    server = _Server(config, json.dumps(ready))
+    server = _Server(config, ready)
     if not ignore_stdin:
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
     server.run(sockets=[listener])
     if not service.jobs.stop(LAST_GRACE_S):
         # A native call is still at work in the device's thread; nothing of value is lost.
         _leave()
+
+
+def _ready_line(listener: socket.socket, token: str | None) -> str:
+    """What is printed once the service listens; with the token, if nobody else knows it."""
+    address, port = listener.getsockname()[:2]
+    named = f"[{address}]" if ":" in address else address
+    ready = {
+        "event": "ready",
+        "url": f"http://{named}:{port}",
+        "port": port,
+        "api_version": API_VERSION,
+        "engine_version": __version__,
+        "pid": os.getpid(),
+    }
+    return json.dumps(ready if token is None else {**ready, "token": token})
 
 
 class _Server(uvicorn.Server):
