@@ -49,6 +49,7 @@ def textured(rng: np.random.Generator, albedo: Field, index: Index, resolution_m
     """Albedo with grain, stains and patches; H,W,3 float32 0..255. Changes `albedo` in place."""
     shape = (index.shape[0], index.shape[1])
     grains = [noise.field(rng, shape, g / resolution_m) for g in _GRAINS_M]
+    grains[2] = 0.6 * grains[2] + 0.6 * noise.field(rng, shape, 1.9 / resolution_m)
     value = 1 + _AMPLITUDES[:, 0][index] * grains[0]
     for k in (1, 2, 3):
         if _GRAINS_M[k] / resolution_m > 1.3:

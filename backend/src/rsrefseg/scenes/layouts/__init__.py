@@ -8,6 +8,7 @@ import numpy as np
 
 from rsrefseg.errors import ConfigError
 from rsrefseg.scenes.layouts import open_land, settlement, transport, works
+from rsrefseg.scenes.taxonomy import COUNTED
 from rsrefseg.scenes.world import World
 
 Layout = Callable[[np.random.Generator, float, float], World]
@@ -34,11 +35,13 @@ LAYOUTS: dict[str, tuple[float, Layout]] = {
 }
 """Name of each kind of place, how often it is drawn, and what makes it."""
 
+_LEAST_THINGS, _ATTEMPTS = 6, 3
+
 
 def make_world(
     rng: np.random.Generator, width_m: float, height_m: float, layout: str | None = None
 ) -> World:
-    """A world of a given layout, or of one at random.
+    """A world of a given layout, or of one at random, with something in it to choose among.
 
     Raises:
         ConfigError: there is no such layout.
@@ -48,4 +51,9 @@ def make_world(
         layout = list(LAYOUTS)[int(rng.choice(len(weights), p=weights / weights.sum()))]
     if layout not in LAYOUTS:
         raise ConfigError(f"There is no scene layout '{layout}': choose from {', '.join(LAYOUTS)}.")
-    return LAYOUTS[layout][1](rng, width_m, height_m)
+    for _ in range(_ATTEMPTS):
+        world = LAYOUTS[layout][1](rng, width_m, height_m)
+        things = (e for e in world.entities if e.cls in COUNTED and world.in_view(*e.centre))
+        if sum(1 for _ in things) >= _LEAST_THINGS:
+            break
+    return world

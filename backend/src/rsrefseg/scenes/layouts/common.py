@@ -75,6 +75,21 @@ def mark_road(world: World, rng: Rng, line: Points, width_m: float) -> None:
         edge_line(world, line, 0.35 - width_m / 2)
 
 
+def zebra(world: World, x: float, y: float, angle: float, road_m: float) -> None:
+    """A pedestrian crossing over a road that runs at an angle."""
+    c, s = np.cos(angle), np.sin(angle)
+    for v in np.arange(0.5 - road_m / 2, road_m / 2 - 0.2, 1.0):
+        stripe = rectangle(x - v * s, y + v * c, 3.2, 0.5, angle)
+        world.paint(stripe, WHITE_LINE, level="marking")
+
+
+def parked(world: World, rng: Rng, line: Points, side_m: float, share: float) -> None:
+    """Cars standing along a kerb."""
+    for x, y, angle in along(offset(line, side_m), 6.2, uniform(rng, 0, 6)):
+        if chance(rng, share):
+            vehicle(world, rng, x, y, angle + (0.0 if side_m > 0 else np.pi), take=False)
+
+
 def sidewalks(world: World, style: Style, line: Points, road_m: float, width_m: float) -> None:
     """Pavements on both sides of a street."""
     outline = ribbon(line, road_m + 2 * width_m)

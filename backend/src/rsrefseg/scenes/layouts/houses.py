@@ -92,7 +92,8 @@ def _wings(
     def arm(u: float, out: float) -> Wing:
         v = out * reach / 2
         ax, ay = x + u * c - v * s, y + u * s + v * c
-        return Wing(ax, ay, reach, arm_m, angle + np.pi / 2, roof, eave, pitch)
+        top = eave * uniform(rng, 0.5, 1.4) if roof == "flat" else eave
+        return Wing(ax, ay, reach, arm_m, angle + np.pi / 2, roof, top, pitch)
 
     end = length / 2 - arm_m / 2
     if form < 0.78 or length < 2.7 * arm_m:

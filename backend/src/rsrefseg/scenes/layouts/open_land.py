@@ -125,7 +125,7 @@ def desert(rng: Rng, width_m: float, height_m: float) -> World:
             ribbon(track, uniform(rng, 1.5, 3.5)),
             jitter(rng, style.dirt, 0.08),
             texture="sand",
-            level="yard",
+            level="shore",
         )
     if chance(rng, 0.35):
         water_body(world, rng, style, "pond", uniform(rng, 0.1, 0.25))

@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 
-from rsrefseg.scenes.geometry import Points, offset, rectangle
+from rsrefseg.scenes.geometry import Points, along, offset, rectangle
 from rsrefseg.scenes.layouts.common import (
     crossing_line,
     dashes,
     grove,
     mark_road,
+    parked,
     patches,
     road,
     scatter,
@@ -21,6 +22,7 @@ from rsrefseg.scenes.layouts.common import (
     tree,
     tree_row,
     vehicle,
+    zebra,
 )  # fmt: skip
 from rsrefseg.scenes.layouts.houses import courtyard_building, house
 from rsrefseg.scenes.layouts.plots import plots_along
@@ -45,7 +47,15 @@ def street(
             _verge(world, style, line, width_m + 2 * verge)
     road(world, line, width_m, style.asphalt)
     mark_road(world, rng, line, width_m)
-    traffic(world, rng, line, width_m, uniform(rng, 20, 100))
+    if width_m > 7 and chance(rng, 0.6):
+        for side in (-1, 1):
+            parked(world, rng, line, side * (width_m / 2 - 1.1), uniform(rng, 0.05, 0.6))
+        traffic(world, rng, line, width_m - 4.4, uniform(rng, 30, 100))
+    else:
+        traffic(world, rng, line, width_m, uniform(rng, 20, 100))
+    if chance(rng, 0.3):
+        for x, y, a in along(line, uniform(rng, 35, 80), uniform(rng, 5, 40)):
+            zebra(world, x, y, a, width_m)
     if chance(rng, 0.2):
         side = 1 if chance(rng, 0.5) else -1
         tree_row(

@@ -27,12 +27,11 @@ def paint_building(canvas: Canvas, e: Entity, sun: Sun3) -> None:
     paint = ROOF_BY_NAME.get(e.covering or "")
     stripe = paint.stripe_m if paint else 0.0
     rim = e.style.get("rim", 0.0)
-    flat = [w for w in e.wings if w.roof == "flat"]
+    flat = sorted((w for w in e.wings if w.roof == "flat"), key=lambda w: w.eave_m)
     for w in flat:
         outline = wing_outline(w) + lean * w.eave_m
         lift = _PARAPET_M if rim else 0.0
         canvas.fill(outline, times(e.rgb, rim or 1.0), e.texture, e.id, w.eave_m + lift)
-    for w in flat:
         if rim:
             inner = wing_outline(w, -0.35) + lean * w.eave_m
             canvas.fill(inner, e.rgb, e.texture, e.id, w.eave_m)
