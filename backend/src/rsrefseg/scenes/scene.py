@@ -54,9 +54,9 @@ class Scene:
 
 
 def draw_resolution(rng: np.random.Generator) -> float:
-    """Metres per pixel: mostly 0.2 to 0.8, sometimes finer or coarser."""
+    """Metres per pixel: mostly 0.14 to 0.5, as aerial imagery has; sometimes finer or coarser."""
     form = rng.random()
-    low, high = (0.2, 0.8) if form < 0.86 else (0.1, 0.2) if form < 0.89 else (0.8, 2.0)
+    low, high = (0.14, 0.5) if form < 0.86 else (0.1, 0.14) if form < 0.92 else (0.5, 1.2)
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
