@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from rsrefseg.predict.phrases import tidy_phrases
-from rsrefseg.predict.types import CacheInfo, DeviceInfo, EncodedImage, ModelInfo, PhraseAnswer
+from rsrefseg.predict.types import (
+    CacheInfo,
+    DeviceInfo,
+    EncodedImage,
+    ModelInfo,
+    PhraseAnswer,
+    Prompts,
+)
 
 COLOURS = {"red": 0, "green": 1, "blue": 2}
 
@@ -16,6 +24,7 @@ class StandIn:
 
     Attributes:
         encoded: the shape of every image that was encoded.
+        asked: the phrases of every call.
         on_encode: called at every encoding, for tests that block or fail there.
     """
 
@@ -34,26 +43,49 @@ class StandIn:
         self.cache = CacheInfo(0, 0, 0)
         self.presence = presence
         self.encoded: list[tuple[int, int]] = []
+        self.asked: list[tuple[str, ...]] = []
         self.on_encode: Callable[[], None] = lambda: None
 
     def check_phrases(self, phrases: Sequence[str]) -> list[str]:
         return tidy_phrases(phrases, 512)
 
     def phrase_warnings(self, phrase: str) -> list[str]:
-        unknown = self._unknown(phrase)
+        unknown = self.unknown_words(phrase)
         return [f"The model never learnt '{word}'." for word in unknown]
 
-    def _unknown(self, phrase: str) -> tuple[str, ...]:
+    def unknown_words(self, phrase: str) -> tuple[str, ...]:
         return tuple(w for w in phrase.split() if not w.isascii())
 
-    def encode(self, image: np.ndarray, content_px: tuple[int, int] | None = None) -> EncodedImage:
+    def encode(
+        self, image: np.ndarray, content_px: tuple[int, int] | None = None, *, keep: bool = True
+    ) -> EncodedImage:
         self.on_encode()
         height, width = image.shape[:2]
         self.encoded.append((height, width))
         return EncodedImage((height, width), content_px or (height, width), image, cached=False)
 
-    def ask(self, encoded: EncodedImage, phrases: Sequence[str]) -> list[PhraseAnswer]:
-        return [self._answer(encoded.features, phrase) for phrase in phrases]
+    def ask(
+        self, encoded: EncodedImage, phrases: Sequence[str], prompts: Prompts | None = None
+    ) -> list[PhraseAnswer]:
+        self.asked.append(tuple(phrases))
+        return [self._refined(self._answer(encoded.features, p), prompts) for p in phrases]
+
+    def _refined(self, answer: PhraseAnswer, prompts: Prompts | None) -> PhraseAnswer:
+        """A click sets its own pixel, a box takes away what is outside it."""
+        if prompts is None:
+            return answer
+        probability = answer.probability.copy()
+        height, width = probability.shape
+        if prompts.box is not None:
+            x0, y0, x1, y1 = prompts.box
+            inside = np.zeros_like(probability)
+            inside[
+                round(y0 * height) : round(y1 * height), round(x0 * width) : round(x1 * width)
+            ] = 1
+            probability *= inside
+        for (x, y), label in zip(prompts.points, prompts.labels, strict=True):
+            probability[int(y * height), int(x * width)] = float(label)
+        return replace(answer, probability=probability)
 
     def _answer(self, image: np.ndarray, phrase: str) -> PhraseAnswer:
         channel = next((COLOURS[w] for w in phrase.split() if w in COLOURS), None)
@@ -62,5 +94,5 @@ class StandIn:
             probability = image[..., channel].astype(np.float32) / 255
         best = float(probability.max(initial=0.0))
         return PhraseAnswer(
-            phrase, probability, probability, best, self.presence, self._unknown(phrase)
+            phrase, probability, probability, best, self.presence, self.unknown_words(phrase)
         )

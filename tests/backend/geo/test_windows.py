@@ -76,34 +76,40 @@ def test_weights_rise_stay_and_fall():
 )
 @settings(deadline=None)
 def test_blending_windows_of_one_picture_gives_the_picture(width, height, window, shares, seed):
-    picture = np.random.default_rng(seed).random((2, height, width)).astype(np.float32)
+    picture = np.random.default_rng(seed).random((height, width)).astype(np.float32)
     overlap = (int(window[0] * shares[0]), int(window[1] * shares[1]))
     region = Span(width // 4, height // 5, width // 2, height // 2)
     spans = plan_windows(grid(width, height), region, window, overlap)
-    blender = BandBlender(2, region, overlap)
+    blender = BandBlender(region, overlap)
     bands = []
     for i, span in enumerate(spans):
         inner = np.s_[span.row : span.row + span.height, span.col : span.col + span.width]
-        blender.add(span, picture[(slice(None), *inner)], np.ones((span.height, span.width), bool))
+        blender.add(span, picture[inner])
         below = spans[i + 1].row if i + 1 < len(spans) else height
-        bands.append(blender.take(below)[0])
-    whole = np.concatenate(bands, axis=1)
+        bands.append(blender.take(below))
+    whole = np.concatenate(bands)
     expected = picture[
-        :, region.row : region.row + region.height, region.col : region.col + region.width
+        region.row : region.row + region.height, region.col : region.col + region.width
     ]
     assert whole == pytest.approx(expected, abs=1e-6)
 
 
 def test_pixels_without_data_neither_count_nor_bleed():
-    region = Span(0, 0, 6, 4)
-    blender = BandBlender(1, region, (2, 0))
+    blender = BandBlender(Span(0, 0, 6, 4), (2, 0))
     valid = np.ones((4, 4), bool)
     valid[:, 3] = False
-    blender.add(Span(0, 0, 4, 4), np.full((1, 4, 4), 0.8, np.float32), valid)
-    blender.add(Span(2, 0, 4, 4), np.full((1, 4, 4), 0.2, np.float32), np.ones((4, 4), bool))
-    means, seen = blender.take(4)
-    assert seen.all()
-    assert means[0, 0].tolist()[3:] == pytest.approx([0.2, 0.2, 0.2])
+    blender.add(Span(0, 0, 4, 4), np.full((4, 4), 0.8, np.float32), valid)
+    blender.add(Span(2, 0, 4, 4), np.full((4, 4), 0.2, np.float32))
+    assert blender.take(4)[0, 3:].tolist() == pytest.approx([0.2, 0.2, 0.2])
+
+
+def test_what_no_window_saw_is_empty_and_empty_windows_weigh_in():
+    blender = BandBlender(Span(0, 0, 6, 2), (2, 0))
+    blender.add(Span(0, 0, 4, 2), np.full((2, 4), 0.8, np.float32))
+    blender.add(Span(2, 0, 2, 2), None)
+    row = blender.take(2)[0]
+    assert row.tolist()[4:] == [0, 0]
+    assert 0 < row[2] < 0.8
 
 
 def test_a_coarser_grid_lies_over_the_raster():

@@ -133,64 +133,74 @@ def blend_weights(length: int, overlap: int) -> NDArray[np.float32]:
 class BandBlender:
     """Blends windows that come row by row, holding only the rows that may still change."""
 
-    def __init__(self, layers: int, region: Span, overlap: tuple[int, int]) -> None:
+    def __init__(self, region: Span, overlap: tuple[int, int]) -> None:
         """Start at the region's top.
 
         Args:
-            layers: how many maps are blended alongside.
             region: the part of the grid that is kept.
             overlap: columns and rows that neighbouring windows share.
         """
-        self._layers = layers
         self._region = region
         self._overlap = overlap
-        self._top = region.row
-        self._sums = np.zeros((layers, 0, region.width), dtype=np.float32)
+        self._sums = np.zeros((0, region.width), dtype=np.float32)
         self._weights = np.zeros((0, region.width), dtype=np.float32)
+        self._window_weights: dict[tuple[int, int], NDArray[np.float32]] = {}
+        self.top = region.row
 
-    def add(self, span: Span, maps: NDArray[np.float32], valid: NDArray[np.bool_]) -> None:
+    def add(
+        self,
+        span: Span,
+        values: NDArray[np.uint8] | NDArray[np.float32] | None,
+        valid: NDArray[np.bool_] | None = None,
+    ) -> None:
         """Add a window.
 
         Args:
             span: where it lies on the grid; its rows must not have been taken yet.
-            maps: layers x height x width, 0 to 1.
-            valid: height x width; pixels without data add nothing.
+            values: height x width; None where all are 0.
+            valid: height x width, pixels that count; None: all do.
         """
         region = self._region
-        top, left = max(span.row, self._top), max(span.col, region.col)
+        top, left = max(span.row, self.top), max(span.col, region.col)
         bottom = min(span.row + span.height, region.row + region.height)
         right = min(span.col + span.width, region.col + region.width)
         if bottom <= top or right <= left:
             return
-        self._grow(bottom - self._top)
+        self._grow(bottom - self.top)
         inner = np.s_[top - span.row : bottom - span.row, left - span.col : right - span.col]
-        outer = np.s_[top - self._top : bottom - self._top, left - region.col : right - region.col]
-        weights = (
-            blend_weights(span.height, self._overlap[1])[:, None]
-            * blend_weights(span.width, self._overlap[0])[None, :]
-        )[inner] * valid[inner]
+        outer = np.s_[top - self.top : bottom - self.top, left - region.col : right - region.col]
+        weights = self._weights_of(span)[inner]
+        if valid is not None:
+            weights = weights * valid[inner]
         self._weights[outer] += weights
-        self._sums[(slice(None), *outer)] += maps[(slice(None), *inner)] * weights
+        if values is not None:
+            self._sums[outer] += values[inner] * weights
 
-    def take(self, until_row: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """The rows above a row of the grid, which no later window touches.
+    def take(self, until_row: int) -> NDArray[np.float32]:
+        """The rows above a row of the grid, which no later window may touch.
 
         Returns:
-            layers x rows x width means (0 where no window had data), and rows x width, where
-            some window had data.
+            rows x width means; 0 where no window had data.
         """
-        count = max(0, min(until_row, self._region.row + self._region.height) - self._top)
+        count = max(0, min(until_row, self._region.row + self._region.height) - self.top)
         self._grow(count)
-        weights, sums = self._weights[:count], self._sums[:, :count]
-        seen = weights > 0
-        means = np.divide(sums, weights, out=np.zeros_like(sums), where=seen)
+        weights, sums = self._weights[:count], self._sums[:count]
+        means: NDArray[np.float32] = sums / np.where(weights > 0, weights, np.float32(1))
         self._weights = self._weights[count:].copy()
-        self._sums = self._sums[:, count:].copy()
-        self._top += count
-        return means, seen
+        self._sums = self._sums[count:].copy()
+        self.top += count
+        return means
+
+    def _weights_of(self, span: Span) -> NDArray[np.float32]:
+        shape = (span.height, span.width)
+        if shape not in self._window_weights:
+            down = blend_weights(span.height, self._overlap[1])
+            along = blend_weights(span.width, self._overlap[0])
+            self._window_weights[shape] = (down[:, None] * along[None, :]).astype(np.float32)
+        return self._window_weights[shape]
 
     def _grow(self, rows: int) -> None:
         missing = rows - len(self._weights)
         if missing > 0:
             self._weights = np.pad(self._weights, ((0, missing), (0, 0)))
-            self._sums = np.pad(self._sums, ((0, 0), (0, missing), (0, 0)))
+            self._sums = np.pad(self._sums, ((0, missing), (0, 0)))

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from rsrefseg.errors import CancelledError, InputError
+from rsrefseg.errors import InputError
 from rsrefseg.geo.extent import Bounds
-from rsrefseg.geo.polygons import (
-    LEVELS,
-    Finisher,
-    PolygonFeature,
-    PolygonOptions,
-    polygons_of_strips,
-    quantise,
-)
+from rsrefseg.geo.polygons import PolygonFeature, PolygonOptions
 from rsrefseg.geo.raster import RasterSource, open_raster
-from rsrefseg.geo.tracer import STRIP_PX
-from rsrefseg.geo.windows import BandBlender
+from rsrefseg.predict.drawing import Verdict, draw_phrase
+from rsrefseg.predict.look import KEEP_WINDOWS, Cancelled, Progress, check, look
 from rsrefseg.predict.phrases import needs_whole_scene
 from rsrefseg.predict.plan import ScenePlan, plan_scene
+from rsrefseg.predict.store import FileStore, MemoryStore, WindowStore
+from rsrefseg.predict.timings import Timings
 from rsrefseg.predict.types import Predictor
 
-Progress = Callable[[float, str], None]
-Cancelled = Callable[[], bool]
+__all__ = [
+    "Cancelled",
+    "PhraseResult",
+    "Progress",
+    "SegmentRequest",
+    "SegmentResult",
+    "Timings",
+    "encode_raster",
+    "segment_raster",
+]
+
 # Of all progress, what the windows are; the rest are the polygons.
-_WINDOWS_SHARE = 0.9
+LOOKING_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class PhraseResult:
         presence: the highest presence of any window, or None.
         unknown_words: words that the model never learnt.
         features: the polygons.
+        any_data: whether there was anything to look at.
     """
 
     phrase: str
@@ -89,26 +91,7 @@ class PhraseResult:
     presence: float | None
     unknown_words: tuple[str, ...]
     features: tuple[PolygonFeature, ...]
-
-
-@dataclass
-class Timings:
-    """Seconds spent on each part."""
-
-    read_s: float = 0.0
-    encode_s: float = 0.0
-    ask_s: float = 0.0
-    polygons_s: float = 0.0
-    total_s: float = 0.0
-
-    @contextmanager
-    def measure(self, name: str) -> Iterator[None]:
-        """Add the time of a block to a part."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            setattr(self, name, getattr(self, name) + time.perf_counter() - start)
+    any_data: bool = True
 
 
 @dataclass(frozen=True)
@@ -130,15 +113,6 @@ class SegmentResult:
     resolution_m: float
     timings: Timings
     warnings: tuple[str, ...]
-
-
-@dataclass
-class _Verdict:
-    """What the windows said about one phrase."""
-
-    presence: float | None = None
-    best: float = 0.0
-    unknown_words: tuple[str, ...] = field(default_factory=tuple)
 
 
 def segment_raster(
@@ -170,13 +144,27 @@ def segment_raster(
     """
     timings = Timings()
     phrases = predictor.check_phrases(request.phrases)
+    tell = progress or _silent
     with timings.measure("total_s"), open_raster(source, name=name, drivers=drivers) as raster:
         plan = plan_scene(raster, predictor.info, request.extent, request.ground_resolution_m)
-        runner = _Runner(predictor, raster, plan, phrases, request, timings, progress, cancelled)
-        results = runner.run()
-        warnings = [*raster.warnings, *runner.warnings()]
+        with scratch_store(len(plan.windows)) as store:
+            look(
+                predictor,
+                raster,
+                plan,
+                phrases,
+                store,
+                timings,
+                lambda fraction, sentence: tell(LOOKING_SHARE * fraction, sentence),
+                cancelled,
+            )
+            drawn = _draw(
+                predictor, raster, plan, phrases, request, store, timings, tell, cancelled
+            )
+        warnings = [*raster.warnings, *scene_warnings(predictor, phrases, len(plan.windows), drawn)]
+    tell(1.0, "Done.")
     return SegmentResult(
-        raster.crs, results, len(plan.windows), plan.resolution_m, timings, tuple(warnings)
+        raster.crs, drawn, len(plan.windows), plan.resolution_m, timings, tuple(warnings)
     )
 
 
@@ -199,145 +187,101 @@ def encode_raster(
     timings = Timings()
     with timings.measure("total_s"), open_raster(source, name=name, drivers=drivers) as raster:
         plan = plan_scene(raster, predictor.info, extent, ground_resolution_m)
-        for i, span in enumerate(plan.windows):
-            _check(cancelled)
+        for i, span in enumerate(plan.windows[:KEEP_WINDOWS]):
+            check(cancelled)
             with timings.measure("read_s"):
                 tile = raster.read_rgb(plan.grid.pixels(span), (span.height, span.width))
             if tile.valid.any():
                 with timings.measure("encode_s"):
                     predictor.encode(tile.image, plan.content_px(span))
             if progress:
-                progress((i + 1) / len(plan.windows), _window_message(i + 1, plan))
+                progress((i + 1) / len(plan.windows), f"Encoded {i + 1} of {len(plan.windows)}.")
     return len(plan.windows), timings
 
 
-class _Runner:
-    """One request on one open raster."""
+@contextmanager
+def scratch_store(windows: int) -> Iterator[WindowStore]:
+    """A store for one request: in memory for a few windows, else in a temporary file."""
+    if windows <= KEEP_WINDOWS:
+        yield MemoryStore()
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="rsrefseg-") as folder,
+        FileStore(Path(folder) / "windows") as store,
+    ):
+        yield store
 
-    def __init__(
-        self,
-        predictor: Predictor,
-        raster: RasterSource,
-        plan: ScenePlan,
-        phrases: list[str],
-        request: SegmentRequest,
-        timings: Timings,
-        progress: Progress | None,
-        cancelled: Cancelled | None,
-    ) -> None:
-        self._predictor = predictor
-        self._raster = raster
-        self._plan = plan
-        self._phrases = phrases
-        self._request = request
-        self._timings = timings
-        self._progress = progress or (lambda _fraction, _message: None)
-        self._cancelled = cancelled
-        self._verdicts = [_Verdict() for _ in phrases]
-        self._any_data = False
 
-    def run(self) -> tuple[PhraseResult, ...]:
-        """Windows first, polygons after."""
-        levels = np.zeros(
-            (len(self._phrases), self._plan.region.height, self._plan.region.width), np.uint8
-        )
-        self._look(levels)
-        results = []
-        with self._timings.measure("polygons_s"):
-            for i, phrase in enumerate(self._phrases):
-                _check(self._cancelled)
-                self._progress(
-                    _WINDOWS_SHARE + (1 - _WINDOWS_SHARE) * i / len(self._phrases),
-                    f"Drawing the polygons of '{phrase}'.",
+def _draw(
+    predictor: Predictor,
+    raster: RasterSource,
+    plan: ScenePlan,
+    phrases: Sequence[str],
+    request: SegmentRequest,
+    store: WindowStore,
+    timings: Timings,
+    progress: Progress,
+    cancelled: Cancelled | None,
+) -> tuple[PhraseResult, ...]:
+    results = []
+    least = presence_threshold(predictor, request)
+    with timings.measure("polygons_s"):
+        for i, phrase in enumerate(phrases):
+            done = LOOKING_SHARE + (1 - LOOKING_SHARE) * i / len(phrases)
+            progress(done, f"Drawing the polygons of '{phrase}'.")
+            verdict = Verdict()
+            bands = draw_phrase(
+                store,
+                plan,
+                i,
+                raster.transform,
+                raster.crs,
+                request.polygon_options,
+                least,
+                verdict,
+                cancelled,
+            )
+            features = tuple(feature for band in bands for feature in band)
+            results.append(
+                PhraseResult(
+                    phrase,
+                    verdict.score,
+                    verdict.presence,
+                    predictor.unknown_words(phrase),
+                    features,
+                    verdict.any_data,
                 )
-                results.append(self._draw(phrase, levels[i], self._verdicts[i]))
-        self._progress(1.0, "Done.")
-        return tuple(results)
-
-    def warnings(self) -> list[str]:
-        """Sentences for the user about this run."""
-        sentences = []
-        if not self._any_data:
-            sentences.append("The extent holds no data: choose one over the raster's image.")
-        for phrase in self._phrases:
-            sentences += self._predictor.phrase_warnings(phrase)
-            if len(self._plan.windows) > 1 and needs_whole_scene(phrase):
-                sentences.append(
-                    f"'{phrase}' compares with the whole scene, but the extent is too large for "
-                    f"one view and was judged in each of {len(self._plan.windows)} windows: "
-                    "choose a smaller extent or a coarser ground resolution."
-                )
-        return sentences
-
-    def _look(self, levels: NDArray[np.uint8]) -> None:
-        """Run the model over all windows and blend its answers into `levels`."""
-        plan = self._plan
-        blender = BandBlender(len(self._phrases), plan.region, plan.overlap)
-        done = 0
-        for i, span in enumerate(plan.windows):
-            _check(self._cancelled)
-            self._progress(_WINDOWS_SHARE * i / len(plan.windows), _window_message(i + 1, plan))
-            with self._timings.measure("read_s"):
-                pixels = plan.grid.pixels(span)
-                tile = self._raster.read_rgb(pixels, (span.height, span.width))
-            if tile.valid.any():
-                self._any_data = True
-                with self._timings.measure("encode_s"):
-                    encoded = self._predictor.encode(tile.image, plan.content_px(span))
-                with self._timings.measure("ask_s"):
-                    maps = self._ask(encoded)
-                with self._timings.measure("polygons_s"):
-                    blender.add(span, maps, tile.valid)
-            after = plan.windows[i + 1 :][:1]
-            until = after[0].row if after else plan.region.row + plan.region.height
-            with self._timings.measure("polygons_s"):
-                means, _ = blender.take(until)
-                levels[:, done : done + means.shape[1]] = quantise(means)
-                done += means.shape[1]
-
-    def _ask(self, encoded: object) -> NDArray[np.float32]:
-        answers = self._predictor.ask(encoded, self._phrases)  # type: ignore[arg-type]
-        least = self._request.presence_threshold
-        if least is None:
-            least = self._predictor.info.presence_threshold
-        for answer, verdict in zip(answers, self._verdicts, strict=True):
-            verdict.unknown_words = answer.unknown_words
-            verdict.best = max(verdict.best, float(answer.probability.max(initial=0.0)))
-            if answer.presence is not None:
-                verdict.presence = max(verdict.presence or 0.0, answer.presence)
-        kept = [
-            np.zeros_like(answer.probability)
-            if least is not None and answer.presence is not None and answer.presence < least
-            else answer.probability
-            for answer in answers
-        ]
-        return np.stack(kept)
-
-    def _draw(self, phrase: str, levels: NDArray[np.uint8], verdict: _Verdict) -> PhraseResult:
-        region = self._plan.region
-        transform = self._plan.grid.transform(self._raster.transform, region.col, region.row)
-        limit = self._request.threshold * LEVELS
-        finish = Finisher(
-            transform,
-            self._raster.crs,
-            (region.width, region.height),
-            self._request.polygon_options,
-        )
-        rows = max(1, STRIP_PX // region.width)
-        strips = (levels[top : top + rows] for top in range(0, region.height, rows))
-        masks = ((strip > limit, strip) for strip in strips)
-        features = tuple(polygons_of_strips(masks, region.width, transform, finish))
-        above = levels > limit
-        score = float(levels[above].mean()) / LEVELS if above.any() else verdict.best
-        return PhraseResult(phrase, score, verdict.presence, verdict.unknown_words, features)
+            )
+    return tuple(results)
 
 
-def _check(cancelled: Cancelled | None) -> None:
-    if cancelled is not None and cancelled():
-        raise CancelledError("The request was cancelled.")
+def presence_threshold(predictor: Predictor, request: SegmentRequest) -> float | None:
+    """The asked presence threshold, or the model's own."""
+    if request.presence_threshold is not None:
+        return request.presence_threshold
+    return predictor.info.presence_threshold
 
 
-def _window_message(number: int, plan: ScenePlan) -> str:
-    if len(plan.windows) == 1:
-        return "Looking at the extent."
-    return f"Looking at window {number} of {len(plan.windows)}."
+def scene_warnings(
+    predictor: Predictor,
+    phrases: Sequence[str],
+    windows: int,
+    results: Sequence[PhraseResult],
+) -> list[str]:
+    """Sentences for the user about phrases on a scene."""
+    sentences = []
+    if not any(result.any_data for result in results):
+        sentences.append("The extent holds no data: choose one over the raster's image.")
+    for phrase in phrases:
+        sentences += predictor.phrase_warnings(phrase)
+        if windows > 1 and needs_whole_scene(phrase):
+            sentences.append(
+                f"'{phrase}' compares with the whole scene, but the extent is too large for "
+                f"one view and was judged in each of {windows} windows: choose a smaller extent "
+                "or a coarser ground resolution."
+            )
+    return sentences
+
+
+def _silent(_fraction: float, _sentence: str) -> None:
+    """Progress that nobody follows."""

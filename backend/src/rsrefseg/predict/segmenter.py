@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from rsrefseg.predict.types import (
     ModelInfo,
     PhraseAnswer,
     Precision,
+    Prompts,
 )
 from rsrefseg.weights.files import ModelFile, load_model
 
@@ -129,8 +131,8 @@ class Segmenter:
 
     @property
     def cache(self) -> CacheInfo:
-        """How full the image cache is."""
-        return self._images.info()
+        """How full the caches are."""
+        return replace(self._images.info(), phrases=self._phrases.info())
 
     def check_phrases(self, phrases: Sequence[str]) -> list[str]:
         """Tidy phrases.
@@ -139,6 +141,10 @@ class Segmenter:
             PhraseError: there is none, or one is empty or too long for the model.
         """
         return tidy_phrases(phrases, CHARS_PER_TOKEN * self._tokenizer.context_length)
+
+    def unknown_words(self, phrase: str) -> tuple[str, ...]:
+        """Words of a phrase that the model never learnt."""
+        return tuple(self._tokenizer.unknown_words(phrase))
 
     def phrase_warnings(self, phrase: str) -> list[str]:
         """Sentences about a phrase that the model may misread."""
@@ -166,7 +172,11 @@ class Segmenter:
 
     @torch.inference_mode()
     def encode(
-        self, image: NDArray[np.uint8], content_px: tuple[int, int] | None = None
+        self,
+        image: NDArray[np.uint8],
+        content_px: tuple[int, int] | None = None,
+        *,
+        keep: bool = True,
     ) -> EncodedImage:
         """Encode an image, or find it in the cache.
 
@@ -174,6 +184,7 @@ class Segmenter:
             image: H x W x 3 uint8.
             content_px: height and width to scale it to within the tile; by default its long
                 side fills the tile.
+            keep: whether the cache takes it, for somebody who will come back to it.
 
         Raises:
             InputError: the image has another shape or type.
@@ -189,33 +200,44 @@ class Segmenter:
         if features is not None:
             return EncodedImage(shape, content, features, cached=True)
         features = self._model.encode_image(self._tile(image, content)[None])
-        self._images.put(key, features, features.nbytes)
+        if keep:
+            self._images.put(key, features, features.nbytes)
         return EncodedImage(shape, content, features, cached=False)
 
     @torch.inference_mode()
-    def ask(self, encoded: EncodedImage, phrases: Sequence[str]) -> list[PhraseAnswer]:
+    def ask(
+        self, encoded: EncodedImage, phrases: Sequence[str], prompts: Prompts | None = None
+    ) -> list[PhraseAnswer]:
         """Answer phrases about an encoded image.
 
         Args:
             encoded: what `encode` gave.
             phrases: tidy phrases (see `check_phrases`).
+            prompts: clicks and a box that go to the decoder beside each phrase's own prompts.
         """
         answers: list[PhraseAnswer] = []
         for start in range(0, len(phrases), ASK_BATCH):
-            answers += self._ask_batch(encoded, phrases[start : start + ASK_BATCH])
+            answers += self._ask_batch(encoded, phrases[start : start + ASK_BATCH], prompts)
         return answers
 
-    def _ask_batch(self, encoded: EncodedImage, phrases: Sequence[str]) -> list[PhraseAnswer]:
+    def _ask_batch(
+        self, encoded: EncodedImage, phrases: Sequence[str], prompts: Prompts | None
+    ) -> list[PhraseAnswer]:
         text = self._text(phrases)
         index = torch.zeros(len(phrases), dtype=torch.long, device=self._model.device)
-        out = self._model.ask(encoded.features.expand(index), text)
         tile = self._model.preset.tile_px
+        extra = self._extra(encoded, prompts, len(phrases))
+        out = self._model.ask(encoded.features.expand(index), text, **extra)
         logits = self._model.upsample(out.low_res_logits, tile, encoded.content_px, encoded.shape)
         probabilities = _numpy(logits[:, 0].sigmoid_())
         heats = _numpy(out.dense_token_logits.float().sigmoid())
         rows, cols = (
             max(1, math.ceil(side / tile * grid))
             for side, grid in zip(encoded.content_px, heats.shape[1:], strict=True)
+        )
+        cell_px = (
+            tile / heats.shape[1] * encoded.shape[0] / encoded.content_px[0],
+            tile / heats.shape[2] * encoded.shape[1] / encoded.content_px[1],
         )
         presence: list[float | None] = [None] * len(phrases)
         if out.presence_logit is not None:
@@ -228,11 +250,33 @@ class Segmenter:
                 score=overall_score(probability),
                 presence=there,
                 unknown_words=tuple(self._tokenizer.unknown_words(phrase)),
+                heat_px=cell_px,
             )
             for phrase, probability, heat, there in zip(
                 phrases, probabilities, heats, presence, strict=True
             )
         ]
+
+    def _extra(
+        self, encoded: EncodedImage, prompts: Prompts | None, count: int
+    ) -> dict[str, Tensor]:
+        """Prompts in the padded tile's own coordinates, once for each phrase."""
+        if prompts is None:
+            return {}
+        tile, device = self._model.preset.tile_px, self._model.device
+        share = (encoded.content_px[1] / tile, encoded.content_px[0] / tile)
+        extra: dict[str, Tensor] = {}
+        if len(prompts.points):
+            points = torch.from_numpy(prompts.points).to(device) * torch.tensor(
+                share, device=device
+            )
+            labels = torch.from_numpy(prompts.labels).to(device)
+            extra["points"] = points.expand(count, -1, -1)
+            extra["point_labels"] = labels.expand(count, -1)
+        if prompts.box is not None:
+            box = torch.tensor(prompts.box, device=device) * torch.tensor(share * 2, device=device)
+            extra["boxes"] = box.expand(count, -1)
+        return extra
 
     def _tile(self, image: NDArray[np.uint8], content: tuple[int, int]) -> Tensor:
         """An image as the padded tile that the model reads: 3 x S x S, 0 to 1."""

@@ -67,6 +67,8 @@ class CacheInfo:
         budget_bytes: the most that they may take.
         hits: how often an image was found there.
         misses: how often it had to be encoded.
+        phrases: the same about encoded phrases.
+        disk: the same about images that were encoded earlier and are on the disk.
     """
 
     images: int
@@ -74,6 +76,23 @@ class CacheInfo:
     budget_bytes: int
     hits: int = 0
     misses: int = 0
+    phrases: CacheInfo | None = None
+    disk: CacheInfo | None = None
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Clicks and a box that refine phrases on one image.
+
+    Attributes:
+        points: N x 2 float32, x and y, from 0 to 1 of the image's width and height.
+        labels: N int64, 1 inside the target, 0 outside it.
+        box: x0, y0, x1, y1, from 0 to 1 of the image's width and height, or None.
+    """
+
+    points: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    box: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +124,8 @@ class PhraseAnswer:
         score: mean probability of the pixels above 0.5; the highest probability if there is none.
         presence: probability that anything matches, or None if the model does not judge that.
         unknown_words: words that the model never learnt.
+        heat_px: height and width of a cell of the heat, in pixels of the image; None when the
+            cells divide the image evenly.
     """
 
     phrase: str
@@ -113,6 +134,7 @@ class PhraseAnswer:
     score: float
     presence: float | None
     unknown_words: tuple[str, ...] = ()
+    heat_px: tuple[float, float] | None = None
 
 
 class Predictor(Protocol):
@@ -136,10 +158,19 @@ class Predictor(Protocol):
     def phrase_warnings(self, phrase: str) -> list[str]:
         """Sentences about a phrase that the model may misread."""
 
-    def encode(
-        self, image: NDArray[np.uint8], content_px: tuple[int, int] | None = None
-    ) -> EncodedImage:
-        """Encode an image (H x W x 3), or find it in the cache."""
+    def unknown_words(self, phrase: str) -> tuple[str, ...]:
+        """Words of a phrase that the model never learnt."""
 
-    def ask(self, encoded: EncodedImage, phrases: Sequence[str]) -> list[PhraseAnswer]:
-        """Answer phrases about an encoded image."""
+    def encode(
+        self,
+        image: NDArray[np.uint8],
+        content_px: tuple[int, int] | None = None,
+        *,
+        keep: bool = True,
+    ) -> EncodedImage:
+        """Encode an image (H x W x 3), or find it in the cache; put it there if `keep`."""
+
+    def ask(
+        self, encoded: EncodedImage, phrases: Sequence[str], prompts: Prompts | None = None
+    ) -> list[PhraseAnswer]:
+        """Answer phrases about an encoded image, refined by clicks and a box where given."""
