@@ -52,17 +52,24 @@ def engine_weights(engine_python: Path, tmp_path_factory: pytest.TempPathFactory
     return path
 
 
-@pytest.fixture
-def settings(engine_python: Path, engine_weights: Path, tmp_path: Path) -> Settings:
+@pytest.fixture(scope="module")
+def settings(
+    engine_python: Path, engine_weights: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
     made = Settings(DictStore())
     made.engine_python = str(engine_python)
     made.weights = str(engine_weights)
-    made.engine_folder = str(tmp_path / "user")
-    return made
+    made.engine_folder = str(tmp_path_factory.mktemp("user"))
+    made.start_timeout_s = 600.0  # the machine may be busy
+    with pytest.MonkeyPatch.context() as patched:
+        # one thread: on a busy machine several that wait for each other take many times longer
+        patched.setenv("OMP_NUM_THREADS", "1")
+        yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def manager(settings: Settings) -> Iterator[EngineManager]:
+    """One engine for a module's tests: starting one takes seconds."""
     made = EngineManager(settings)
     yield made
     made.stop()

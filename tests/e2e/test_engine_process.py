@@ -59,6 +59,7 @@ def test_phrase_to_polygons(
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
     monkeypatch.setenv("PROJ_LIB", "/nowhere")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    manager.stop()
     client = manager.ensure()
     assert manager.health is not None
     assert manager.health.device is not None
@@ -120,7 +121,7 @@ def long_request(manager: EngineManager, request_id: str) -> SegmentRequest:
 
 def wait_until_running(manager: EngineManager, request_id: str) -> None:
     for event in manager.ensure().events(request_id):
-        if event.fraction > 0:
+        if event.fraction > 0 or "window" in event.message:
             return
 
 
@@ -149,7 +150,7 @@ def test_cancel_in_the_middle_of_a_request(manager: EngineManager) -> None:
         client.cancel("cancelled")
         with pytest.raises(CancelledError):
             answer.result(timeout=20)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15
     assert client.health().state == "ready"
 
 
