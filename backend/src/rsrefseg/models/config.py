@@ -227,8 +227,12 @@ class Sam2Config(_Checked):
             raise ConfigError("'sam.window_spec' must hold four window sizes.")
         if len(self.window_pos_embed_bkg_spatial_size) != 2:
             raise ConfigError("'sam.window_pos_embed_bkg_spatial_size' must hold two sizes.")
-        if any(not 0 <= i < sum(self.stages) for i in self.global_att_blocks):
-            raise ConfigError("'sam.global_att_blocks' must name blocks within 'sam.stages'.")
+        pooling = {sum(self.stages[:i]) for i in range(1, 1 + self.q_pool)}
+        if any(not 0 <= i < sum(self.stages) or i in pooling for i in self.global_att_blocks):
+            raise ConfigError(
+                "'sam.global_att_blocks' must name blocks within 'sam.stages', none of them the "
+                "first of a stage."
+            )
 
     @property
     def mask_input_px(self) -> int:
@@ -276,6 +280,8 @@ class Preset:
         min_resolution_m: finest ground resolution that it was trained on, metres per pixel.
         max_resolution_m: coarsest ground resolution that it was trained on.
         default_resolution_m: what to use for large extents.
+        parameters: how many weights the model has; 0 where nobody counted.
+        extra: top-level notes of the file that are no settings.
     """
 
     name: str
@@ -288,6 +294,7 @@ class Preset:
     description: str = ""
     licence: str = ""
     source: str = ""
+    parameters: int = 0
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -15,8 +15,9 @@ from rsrefseg.models.layers import ConvStem, resize_like
 from rsrefseg.models.mask_head import draw_masks
 from rsrefseg.models.torchvision_compat import ensure_torchvision
 
-# The released SAM 1 models were trained through an implementation with this eps in all norms;
-# segment-anything leaves torch's 1e-5 in the mask decoder.
+# The released SAM 1 models were trained through Hugging Face's implementation, which has this eps
+# everywhere but in the norm after the decoder's last attention; segment-anything leaves torch's
+# 1e-5 in the whole mask decoder.
 NORM_EPS = 1e-6
 
 
@@ -143,7 +144,7 @@ class Sam1Decoder(nn.Module):
             iou_head_depth=config.iou_head_depth,
             iou_head_hidden_dim=config.iou_head_hidden,
         )
-        for module in self.masks.modules():
+        for module in self.masks.transformer.layers.modules():
             if isinstance(module, nn.LayerNorm):
                 module.eps = NORM_EPS
 

@@ -213,34 +213,43 @@ def _sam1_mlps(ours: str, depth: int) -> dict[str, str | tuple[str, ...]]:
     }
 
 
-# Parts of a released checkpoint that no answer depends on: SigLIP's pooling head, what only
-# training uses, and SAM 2's video memory.
-UNUSED = (
-    f"{_IMAGE}.head.",
-    f"{_IMAGE}.embeddings.position_ids",
-    f"{_TEXT}.embeddings.position_ids",
-    "decode_head.",
-    "data_preprocessor.",
-    f"{_BACKBONE}.memory_attention.",
-    f"{_BACKBONE}.memory_encoder.",
-    f"{_BACKBONE}.maskmem_tpos_enc",
-    f"{_BACKBONE}.no_mem_pos_enc",
-    f"{_BACKBONE}.no_obj_ptr",
-    f"{_BACKBONE}.no_obj_embed_spatial",
-    f"{_BACKBONE}.obj_ptr_proj.",
-    f"{_BACKBONE}.obj_ptr_tpos_proj.",
-    f"{_BACKBONE}.mask_downsample.",
+_HEAD = r"clip_vision_encoder\.model\.head"
+_SAM = r"backbone\.model"
+# What a released checkpoint may hold though no answer depends on it: SigLIP's pooling head, what
+# only training uses, and SAM 2's video memory.
+_UNUSED = re.compile(
+    rf"{_HEAD}\.probe|{_HEAD}\.attention\.(in_proj_|out_proj\.)(weight|bias)"
+    rf"|{_HEAD}\.(layernorm|mlp\.fc[12])\.(weight|bias)"
+    r"|clip_(vision|text)_encoder\.model\.embeddings\.position_ids"
+    r"|decode_head\.logit_(scale|bias)[12]|data_preprocessor\.(mean|std)"
+    rf"|{_SAM}\.(memory_attention|memory_encoder|obj_ptr_proj|obj_ptr_tpos_proj|mask_downsample)\..+"
+    rf"|{_SAM}\.(maskmem_tpos_enc|no_mem_pos_enc|no_obj_ptr|no_obj_embed_spatial)"
 )
 # SAM 1 under Hugging Face's names stores its position frequencies twice.
-TWINS = {
-    f"{_BACKBONE}.shared_image_embedding.positional_embedding": (
-        f"{_PROMPTS1}.shared_embedding.positional_embedding"
-    )
-}
+_TWINS = (
+    f"{_BACKBONE}.shared_image_embedding.positional_embedding",
+    f"{_PROMPTS1}.shared_embedding.positional_embedding",
+)
+# The modules that PEFT wraps when LoRA is on them.
+WRAPPED = (
+    "clip_vision_encoder",
+    "clip_text_encoder",
+    f"{_BACKBONE}.image_encoder",
+    f"{_BACKBONE}.vision_encoder",
+)
+
+
+def is_unused(name: str) -> bool:
+    """Whether a released weight may be there but is not needed."""
+    return _UNUSED.fullmatch(name) is not None
 
 
 class NameMap:
-    """Our names to released names, for one preset."""
+    """Our names to released names, for one preset.
+
+    Attributes:
+        twins: released names that hold one and the same weight.
+    """
 
     def __init__(self, preset: Preset) -> None:
         if preset.sam.kind == "sam1":
@@ -253,6 +262,7 @@ class NameMap:
             )
         else:
             sam = _SAM2
+        self.twins: tuple[str, ...] = _TWINS if preset.sam.kind == "sam1" else ()
         self._rules = [*_CLIP_IMAGE, *_CLIP_TEXT, *_PROMPTER, *sam]
 
     def sources(self, name: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from rsrefseg.models.build import build_model
 from rsrefseg.models.config import Preset
 from rsrefseg.models.rsrefseg2 import RSRefSeg2
 from rsrefseg.weights.checkpoint import read_checkpoint
-from rsrefseg.weights.names import TWINS, UNUSED, NameMap
+from rsrefseg.weights.names import WRAPPED, NameMap, is_unused
 
 _LORA = re.compile(r"(.+)\.lora_([AB])\.[^.]+\.weight")
 
@@ -40,9 +40,28 @@ class ReleasedCheckpoint:
             if low_rank:
                 self._lora.setdefault(f"{low_rank[1]}.weight", {})[low_rank[2]] = key
             elif plain in self._keys:
-                raise WeightsError(f"The checkpoint has '{self._keys[plain]}' and '{key}' as one.")
+                raise WeightsError(
+                    f"The checkpoint has both '{self._keys[plain]}' and '{key}': it is damaged."
+                )
             else:
                 self._keys[plain] = key
+        self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        """A tuned layer has its base and both halves of its LoRA."""
+        tuned = {name for name, key in self._keys.items() if key.endswith(".base_layer.weight")}
+        for name in sorted(tuned | set(self._lora)):
+            pair = self._lora.get(name, {})
+            base = self._keys.get(name)
+            if base is None:
+                raise _lacks(re.sub(r"\.lora_[AB]\.[^.]+\.", ".base_layer.", min(pair.values())))
+            for half, other in ("AB", "BA"):
+                if half in pair:
+                    continue
+                stem = base.removesuffix(".base_layer.weight").removesuffix(".weight")
+                default = f"{stem}.lora_{half}.default.weight"
+                there = pair.get(other, default)
+                raise _lacks(there.replace(f".lora_{other}.", f".lora_{half}."))
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of the tensor under a plain name."""
@@ -65,52 +84,63 @@ class ReleasedCheckpoint:
 
     def _find(self, name: str) -> str:
         if name not in self._keys:
-            raise WeightsError(
-                f"The checkpoint lacks '{name}': it does not fit this configuration; "
-                "choose the preset or configuration that it was trained with."
-            )
+            raise _lacks(self._in_layout(name))
         return self._keys[name]
 
+    def _in_layout(self, name: str) -> str:
+        """A missing weight's name as this checkpoint would spell it."""
+        layer, _, last = name.rpartition(".")
+        if f"{layer}.weight" in self._lora:
+            name = f"{layer}.base_layer.{last}"
+        for module in WRAPPED:
+            wrapped = f"{module}.base_model.model."
+            if name.startswith(f"{module}.") and any(k.startswith(wrapped) for k in self._state):
+                return wrapped + name.removeprefix(f"{module}.")
+        return name
+
     def _low_rank(self, name: str, shape: tuple[int, ...]) -> Tensor:
-        pair = self._lora[name]
-        for part in "AB":
-            if part not in pair:
-                raise WeightsError(
-                    f"The checkpoint lacks '{name.removesuffix('.weight')}.lora_{part}': "
-                    "the LoRA of this layer is incomplete."
-                )
-        down, up = self._state[pair["A"]].float(), self._state[pair["B"]].float()
+        """The change that LoRA makes to a weight.
+
+        Linear: (O, r) @ (r, I). Convolution: (O, r, 1, 1) with (r, I, k, k).
+        """
+        down, up = (self._state[self._lora[name][half]] for half in "AB")
         rank = down.shape[0]
-        # Linear: (O, r) @ (r, I). Convolution: (O, r, 1, 1) with (r, I, k, k).
-        delta = up.flatten(1) @ down.flatten(1) if up.flatten(1).shape[1] == rank else None
-        if delta is None or delta.numel() != torch.Size(shape).numel():
-            raise WeightsError(f"The LoRA '{pair['A']}' does not fit the layer that it tunes.")
+        inputs = torch.Size(shape[1:]).numel()
+        fits = down.numel() == rank * inputs and up.numel() == shape[0] * rank
+        if not fits or not 0 < rank <= max(shape):
+            raise WeightsError(
+                f"'{self._lora[name]['A']}' in the checkpoint does not fit the layer that it tunes."
+            )
+        delta = up.float().reshape(shape[0], rank) @ down.float().reshape(rank, inputs)
         return delta.view(shape) * ((self._alpha or rank) / rank)
 
     def leftovers(self, used: set[str]) -> list[str]:
         """Keys of the file that are neither in `used` (plain names) nor known to be unneeded."""
-        free = (*UNUSED, *TWINS)
-        left = [key for name, key in self._keys.items() if name not in used]
-        tuned = [k for name, pair in self._lora.items() if name not in used for k in pair.values()]
-        return sorted(
-            key
-            for key in (*left, *tuned)
-            if not key.replace(".base_model.model.", ".").startswith(free)
-        )
+        left = [key for name, key in self._keys.items() if name not in used and not is_unused(name)]
+        for name, pair in self._lora.items():
+            if name not in used and not is_unused(name):
+                left += pair.values()
+        return sorted(left)
 
-    def check_twins(self) -> None:
-        """Weights that the layout stores twice must agree.
+    def check_twins(self, names: tuple[str, ...]) -> None:
+        """Weights that the layout stores more than once must be there and agree.
 
         Raises:
-            WeightsError: two copies differ.
+            WeightsError: one is missing, or two differ.
         """
-        for twin, name in TWINS.items():
-            if twin in self._keys and not torch.equal(
-                self._state[self._keys[twin]], self._state[self._find(name)]
-            ):
+        keys = [self._find(name) for name in names]
+        for key in keys[1:]:
+            if not torch.equal(self._state[keys[0]], self._state[key]):
                 raise WeightsError(
-                    f"'{twin}' and '{name}' differ in the checkpoint: it is damaged."
+                    f"'{keys[0]}' and '{key}' differ in the checkpoint: it is damaged."
                 )
+
+
+def _lacks(key: str) -> WeightsError:
+    return WeightsError(
+        f"The checkpoint lacks '{key}': it does not fit this configuration; choose the preset or "
+        "configuration that it was trained with."
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,13 +184,14 @@ def plan_conversion(path: Path, preset: Preset) -> Conversion:
             )
         for source in sources[name]:
             checkpoint.shape(source)
-    left = checkpoint.leftovers({s for group in sources.values() for s in group})
+    used = {source for group in sources.values() for source in group}
+    left = checkpoint.leftovers(used | set(names.twins))
     if left:
         raise WeightsError(
             f"The checkpoint has '{left[0]}' ({len(left)} such in all), for which this "
             "configuration has no place; choose the one that it was trained with."
         )
-    checkpoint.check_twins()
+    checkpoint.check_twins(names.twins)
     for name, shape in shapes.items():
         _check_shape(checkpoint, sources[name], shape)
 
