@@ -58,7 +58,7 @@ def test_segment_writes_a_geopackage(run, picture, tiny_weights, tmp_path):
     assert code == 0
     assert "'крыша'" in said
     assert "red roofs: 1 polygon" in said
-    meta, _, _, columns = pyogrio.raw.read(output)
+    meta, _, _, columns = pyogrio.raw.read(output, layer="segments")
     rows = dict(zip(meta["fields"], columns, strict=True))
     assert set(rows["phrase"]) == {"red roofs", "крыша"}
     assert set(rows["model"]) == {"random-tiny"}
@@ -73,7 +73,7 @@ def test_segment_s_options_reach_the_request(run, picture, tiny_weights, tmp_pat
         "--extent", 350_010, 3_049_980, 350_020, 3_049_990, "--resolution-m", "0.25",
     )  # fmt: skip
     assert code == 0
-    bounds = pyogrio.read_info(output)["total_bounds"]
+    bounds = pyogrio.read_info(output, layer="segments")["total_bounds"]
     assert bounds == (350_010, 3_049_980, 350_020, 3_049_990)
     again = ("segment", picture, "red", "-o", output, "--weights", tiny_weights)
     code, _, said = run(*again)
@@ -81,7 +81,7 @@ def test_segment_s_options_reach_the_request(run, picture, tiny_weights, tmp_pat
     assert "there already" in said
     large = ("--min-area-m2", "1e9", "--simplify-m", "1", "--threshold", "0.01")
     assert run(*again, "--overwrite", *large)[0] == 0
-    assert pyogrio.read_info(output)["features"] == 0
+    assert pyogrio.read_info(output, layer="segments")["features"] == 0
 
 
 @pytest.mark.parametrize(

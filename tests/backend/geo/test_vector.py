@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import sqlite3
+import time
+from contextlib import closing
 from datetime import datetime, timezone
+from xml.etree import ElementTree
 
 import numpy as np
 import pyogrio
@@ -10,7 +14,14 @@ import shapely
 from rsrefseg.errors import OutputError
 from rsrefseg.geo import vector
 from rsrefseg.geo.polygons import PolygonFeature
-from rsrefseg.geo.vector import Provenance, write_geopackage
+from rsrefseg.geo.vector import (
+    LAYER_NAME,
+    GeoPackageWriter,
+    Provenance,
+    layer_names,
+    read_metadata,
+    write_geopackage,
+)
 
 UTM = pyproj.CRS(32645).to_wkt()
 PROVENANCE = Provenance(
@@ -27,7 +38,7 @@ RESULTS = [
 def test_every_field_arrives(tmp_path):
     path = tmp_path / "out.gpkg"
     assert write_geopackage(path, RESULTS, UTM, PROVENANCE) == 2
-    meta, _, geometry, columns = pyogrio.raw.read(path)
+    meta, _, geometry, columns = pyogrio.raw.read(path, layer=LAYER_NAME)
     rows = dict(zip(meta["fields"], columns, strict=True))
     assert pyproj.CRS(meta["crs"]) == pyproj.CRS(32645)
     assert meta["geometry_type"] == "Polygon"
@@ -47,7 +58,7 @@ def test_every_field_arrives(tmp_path):
 def test_no_polygons_and_no_crs_still_make_a_layer(tmp_path):
     path = tmp_path / "out.gpkg"
     assert write_geopackage(path, [("x", [])], None, PROVENANCE) == 0
-    info = pyogrio.read_info(path)
+    info = pyogrio.read_info(path, layer=LAYER_NAME)
     assert info["features"] == 0
     assert info["crs"] is None
     assert "phrase" in info["fields"].tolist()
@@ -60,7 +71,7 @@ def test_what_is_there_is_kept_unless_told_otherwise(tmp_path):
         write_geopackage(path, RESULTS, UTM, PROVENANCE)
     assert path.read_text() == "mine"
     write_geopackage(path, RESULTS, UTM, PROVENANCE, overwrite=True)
-    assert pyogrio.read_info(path)["features"] == 2
+    assert pyogrio.read_info(path, layer=LAYER_NAME)["features"] == 2
 
 
 @pytest.mark.parametrize("name", ["out.shp", "absent/out.gpkg"])
@@ -83,3 +94,70 @@ def test_a_failure_half_way_leaves_nothing(tmp_path, monkeypatch):
         write_geopackage(path, RESULTS, UTM, PROVENANCE, overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == ["out.gpkg"]
     assert path.read_text() == "mine"
+
+
+def write_in_pieces(path, pieces=40):
+    with GeoPackageWriter(path, PROVENANCE.created, metadata={"JOB": "abc"}) as writer:
+        for i in range(pieces):
+            boxes = [PolygonFeature(shapely.box(j, i, j + 1, i + 1), 0.5, 1.0) for j in range(50)]
+            writer.add("red", boxes, UTM, PROVENANCE)
+            writer.add("blue", boxes[:7], UTM, PROVENANCE, layer="blue things")
+        writer.add("green", [], UTM, PROVENANCE, layer="nothing")
+        writer.commit()
+
+
+def test_polygons_are_written_as_they_come(tmp_path, monkeypatch):
+    monkeypatch.setattr(vector, "CHUNK", 300)
+    path = tmp_path / "out.gpkg"
+    write_in_pieces(path)
+    counts = {
+        layer: pyogrio.read_info(path, layer=layer)["features"]
+        for layer in (LAYER_NAME, "blue things", "nothing")
+    }
+    assert counts == {LAYER_NAME: 2000, "blue things": 280, "nothing": 0}
+    assert read_metadata(path) == {"JOB": "abc"}
+
+
+def test_the_same_polygons_give_the_same_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(vector, "CHUNK", 300)
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        write_in_pieces(tmp_path / folder / "out.gpkg")
+        time.sleep(1.1)
+    assert (tmp_path / "a/out.gpkg").read_bytes() == (tmp_path / "b/out.gpkg").read_bytes()
+
+
+def test_leaving_without_a_commit_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(vector, "CHUNK", 1)
+    with GeoPackageWriter(tmp_path / "out.gpkg", PROVENANCE.created) as writer:
+        writer.add(*RESULTS[0], UTM, PROVENANCE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_style_of_each_layer_lies_in_the_file(tmp_path):
+    path = tmp_path / "out.gpkg"
+    write_geopackage(path, [('a <b> & "c"', []), ("red", [])], UTM, PROVENANCE)
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute(
+            "SELECT f_table_name, styleQML, useAsDefault FROM layer_styles"
+        ).fetchall()
+    ((name, qml, default),) = rows
+    assert (name, default) == (LAYER_NAME, 1)
+    values = [c.get("value") for c in ElementTree.fromstring(qml).iter("category")]
+    assert values == ['a <b> & "c"', "red"]
+
+
+def test_layer_names_are_plain_and_no_two_alike():
+    names = layer_names(["Red roofs!", "red roofs?", "\u0434\u043e\u043c", "///", "x" * 80])
+    assert names["Red roofs!"] == "Red roofs"
+    assert names["red roofs?"] == "red roofs 2"
+    assert names["\u0434\u043e\u043c"] == "\u0434\u043e\u043c"
+    assert names["///"] == "phrase"
+    assert len(names["x" * 80]) == 50
+
+
+def test_metadata_of_other_files_is_empty(tmp_path):
+    text = tmp_path / "x.gpkg"
+    assert read_metadata(text) == {}
+    text.write_text("no database")
+    assert read_metadata(text) == {}

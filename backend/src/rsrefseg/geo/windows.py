@@ -185,7 +185,7 @@ class BandBlender:
         count = max(0, min(until_row, self._region.row + self._region.height) - self.top)
         self._grow(count)
         weights, sums = self._weights[:count], self._sums[:count]
-        means: NDArray[np.float32] = sums / np.where(weights > 0, weights, np.float32(1))
+        means = np.divide(sums, weights, out=np.zeros_like(sums), where=weights > 0)
         self._weights = self._weights[count:].copy()
         self._sums = self._sums[count:].copy()
         self.top += count
