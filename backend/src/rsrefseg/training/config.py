@@ -48,6 +48,7 @@ class TrainConfig:
         images_per_step: images per step and process.
         phrases_per_image: phrases asked of each image at once.
         scene_seed: first seed of the rendered scenes; all stay below 600,000.
+        repeat_scenes: go over this many scenes again and again instead of rendering new ones.
         real_cases: cases.jsonl files of labelled imagery that is mixed in.
         real_share: share of the images in a batch that are taken from `real_cases`.
         learning_rate: peak learning rate of AdamW.
@@ -65,7 +66,7 @@ class TrainConfig:
     images_per_step: int = 4
     phrases_per_image: int = 16
     scene_seed: int = 0
-    scene_size_px: int = 256
+    repeat_scenes: int | None = None
     real_cases: tuple[str, ...] = ()
     real_share: float = 0.0
     kind_stages: tuple[KindStage, ...] = ()

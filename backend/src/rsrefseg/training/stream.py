@@ -67,6 +67,8 @@ class BatchStream(Dataset[Batch]):
         rng = np.random.default_rng([config.seed, number])
         if self.real is not None and rng.random() < config.real_share:
             return self.real.draw(rng, config.phrases_per_image)
+        if config.repeat_scenes is not None:
+            number %= config.repeat_scenes
         scene = generate(
             (config.scene_seed + number) % VALIDATION_SEED,
             size_px=self.grids.tile_px,
