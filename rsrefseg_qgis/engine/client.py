@@ -28,6 +28,7 @@ from .wire import (
     Event,
     Health,
     ImageInfo,
+    PolygonsRequest,
     SegmentRequest,
     SegmentResponse,
 )
@@ -99,14 +100,30 @@ class EngineClient:
         """
         return SegmentResponse.from_json(self._post("/v1/segment", request.to_json()))
 
+    def polygons(self, request: PolygonsRequest) -> SegmentResponse:
+        """Draw a request's polygons again, from the probabilities that the engine keeps.
+
+        Raises:
+            EngineAnswerError: with the code ``unknown_request`` when they are no longer kept.
+        """
+        path = _path(request.request_id, "polygons")
+        return SegmentResponse.from_json(self._post(path, request.to_json()))
+
+    def probability(self, request_id: str, phrase: str | None = None) -> bytes:
+        """A phrase's probability as a GeoTIFF: float32, 0 to 1, NaN where there is no data."""
+        return self._call("GET", _path(request_id, "probability", phrase))
+
+    def heat(self, request_id: str, phrase: str | None = None) -> bytes:
+        """Where the model looked for a phrase, as a GeoTIFF: float32, 0 to 1."""
+        return self._call("GET", _path(request_id, "heat", phrase))
+
     def cancel(self, request_id: str) -> None:
         """Ask the engine to drop a request."""
-        path = f"/v1/requests/{quote(request_id, safe='')}/cancel"
-        self._call("POST", path, timeout_s=SHORT_TIMEOUT_S)
+        self._call("POST", _path(request_id, "cancel"), timeout_s=SHORT_TIMEOUT_S)
 
     def events(self, request_id: str) -> Iterator[Event]:
         """The events of a request, until it is done, failed or cancelled."""
-        path = f"/v1/requests/{quote(request_id, safe='')}/events"
+        path = _path(request_id, "events")
         headers = {**self._headers, "Accept": "text/event-stream"}
         lines = self._transport.stream(path, headers, self._timeout_s)
         try:
@@ -156,6 +173,11 @@ class EngineClient:
 
     def _explained(self, error: EngineUnreachableError) -> EngineError:
         return self._explain(error) if self._explain else error
+
+
+def _path(request_id: str, part: str, phrase: str | None = None) -> str:
+    query = "" if phrase is None else f"?phrase={quote(phrase, safe='')}"
+    return f"/v1/requests/{quote(request_id, safe='')}/{part}{query}"
 
 
 def check_version(api_version: int) -> None:

@@ -66,6 +66,17 @@ def integer(data: Json, field: str) -> int:
     return value
 
 
+def integer_or(data: Json, field: str, default: int) -> int:
+    """A field that may be absent or null, else a whole number."""
+    return default if data.get(field) is None else integer(data, field)
+
+
+def part(data: Json, field: str, read: Callable[[Json], Item]) -> Item | None:
+    """A field that may be absent or null, else an object that ``read`` understands."""
+    value = data.get(field)
+    return None if value is None else read(as_object(value, field))
+
+
 def as_number(value: object, field: str) -> float:
     """The value as a float."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -11,6 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import parse
+from .health import CacheInfo as CacheInfo
+from .health import DeviceInfo as DeviceInfo
+from .health import ErrorInfo as ErrorInfo
+from .health import Health as Health
+from .health import ModelInfo as ModelInfo
+from .health import QueueInfo as QueueInfo
+from .health import StoreInfo as StoreInfo
 from .parse import Json
 
 API_VERSION = 1
@@ -37,112 +44,6 @@ class Ready:
             api_version=parse.integer(data, "api_version"),
             engine_version=parse.text(data, "engine_version"),
             pid=parse.integer(data, "pid"),
-        )
-
-
-@dataclass(frozen=True)
-class ErrorInfo:
-    """Why the engine cannot do what was asked."""
-
-    code: str
-    message: str
-    request_id: str | None = None
-
-    @classmethod
-    def from_json(cls, data: Json) -> ErrorInfo:
-        """Read the object below ``error``."""
-        return cls(
-            code=parse.text(data, "code"),
-            message=parse.text(data, "message"),
-            request_id=parse.text_or_none(data, "request_id"),
-        )
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """The model that the engine has loaded."""
-
-    name: str
-    preset: str
-    sha256: str
-    tile_px: int
-    min_resolution_m: float
-    max_resolution_m: float
-    default_resolution_m: float
-    vocabulary_examples: tuple[str, ...] = ()
-
-    @classmethod
-    def from_json(cls, data: Json) -> ModelInfo:
-        """Read it."""
-        return cls(
-            name=parse.text(data, "name"),
-            preset=parse.text(data, "preset"),
-            sha256=parse.text(data, "sha256"),
-            tile_px=parse.integer(data, "tile_px"),
-            min_resolution_m=parse.number(data, "min_resolution_m"),
-            max_resolution_m=parse.number(data, "max_resolution_m"),
-            default_resolution_m=parse.number(data, "default_resolution_m"),
-            vocabulary_examples=parse.items(data, "vocabulary_examples", parse.as_text),
-        )
-
-
-@dataclass(frozen=True)
-class DeviceInfo:
-    """Where the model runs, and why there."""
-
-    kind: str
-    name: str
-    why: str
-    precision: str
-
-    @classmethod
-    def from_json(cls, data: Json) -> DeviceInfo:
-        """Read it."""
-        return cls(*(parse.text(data, name) for name in ("kind", "name", "why", "precision")))
-
-
-@dataclass(frozen=True)
-class CacheInfo:
-    """How full the engine's image cache is."""
-
-    images: int
-    bytes: int
-    budget_bytes: int
-
-    @classmethod
-    def from_json(cls, data: Json) -> CacheInfo:
-        """Read it."""
-        return cls(*(parse.integer(data, name) for name in ("images", "bytes", "budget_bytes")))
-
-
-@dataclass(frozen=True)
-class Health:
-    """How the engine is: ``state`` is loading, ready or failed."""
-
-    api_version: int
-    engine_version: str
-    state: str
-    error: ErrorInfo | None
-    model: ModelInfo | None
-    device: DeviceInfo | None
-    cache: CacheInfo | None
-
-    @classmethod
-    def from_json(cls, data: Json) -> Health:
-        """Read it; what the engine does not know yet is null."""
-
-        def part(name: str, read: Any) -> Any:
-            value = data.get(name)
-            return None if value is None else read(parse.as_object(value, name))
-
-        return cls(
-            api_version=parse.integer(data, "api_version"),
-            engine_version=parse.text(data, "engine_version"),
-            state=parse.text(data, "state"),
-            error=part("error", ErrorInfo.from_json),
-            model=part("model", ModelInfo.from_json),
-            device=part("device", DeviceInfo.from_json),
-            cache=part("cache", CacheInfo.from_json),
         )
 
 
@@ -199,6 +100,7 @@ class EncodeRequest:
     image: ImageRef
     extent: Extent | None = None
     ground_resolution_m: float | None = None
+    view: str | None = None  # names what is looked at: a later encode of it replaces this one
 
     def to_json(self) -> dict[str, Any]:
         """Write it."""
@@ -207,6 +109,7 @@ class EncodeRequest:
             "image": self.image.to_json(),
             "extent": None if self.extent is None else list(self.extent),
             "ground_resolution_m": self.ground_resolution_m,
+            "view": self.view,
         }
 
 
@@ -230,7 +133,14 @@ class EncodeResponse:
 
 @dataclass(frozen=True)
 class SegmentRequest:
-    """Phrases to find in an image; ``extent`` is xmin, ymin, xmax, ymax in the image's CRS."""
+    """Phrases to find in an image; all coordinates are in the image's CRS.
+
+    Attributes:
+        extent: xmin, ymin, xmax, ymax; None for the whole image.
+        points: clicks that refine the phrases, x and y each.
+        point_labels: for each click, 1 inside the target, 0 outside it.
+        box: a box around the target, as ``extent``.
+    """
 
     request_id: str
     image: ImageRef
@@ -241,6 +151,11 @@ class SegmentRequest:
     presence_threshold: float | None = None
     min_area_m2: float = 0.0
     simplify_m: float = 0.0
+    right_angles: bool = False
+    fill_holes_m2: float = 0.0
+    points: tuple[tuple[float, float], ...] = ()
+    point_labels: tuple[int, ...] = ()
+    box: Extent | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Write it."""
@@ -254,6 +169,37 @@ class SegmentRequest:
             "presence_threshold": self.presence_threshold,
             "min_area_m2": self.min_area_m2,
             "simplify_m": self.simplify_m,
+            "right_angles": self.right_angles,
+            "fill_holes_m2": self.fill_holes_m2,
+            "points": [list(point) for point in self.points],
+            "point_labels": list(self.point_labels) if self.point_labels else None,
+            "box": None if self.box is None else list(self.box),
+        }
+
+
+@dataclass(frozen=True)
+class PolygonsRequest:
+    """Draw the polygons of an earlier request again, without the model; ``phrases``: only these."""
+
+    request_id: str
+    threshold: float = 0.5
+    presence_threshold: float | None = None
+    min_area_m2: float = 0.0
+    simplify_m: float = 0.0
+    right_angles: bool = False
+    fill_holes_m2: float = 0.0
+    phrases: tuple[str, ...] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it."""
+        return {
+            "threshold": self.threshold,
+            "presence_threshold": self.presence_threshold,
+            "min_area_m2": self.min_area_m2,
+            "simplify_m": self.simplify_m,
+            "right_angles": self.right_angles,
+            "fill_holes_m2": self.fill_holes_m2,
+            "phrases": None if self.phrases is None else list(self.phrases),
         }
 
 

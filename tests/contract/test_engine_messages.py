@@ -13,6 +13,7 @@ pytest.importorskip("rsrefseg", reason="the engine is not installed in this envi
 MESSAGES = Path(__file__).parent / "messages"
 TOKEN = "a-token-for-tests"
 REQUEST_ID = "5f0c3e1e-6d0a-4b55-9d3f-1d2f6a1b7c11"
+ONE_VIEW = "6d6e2a0a-58a3-4e06-9f0f-7b8f0cf4a0c9"
 
 # In the order of a session: later ones refer to earlier ones.
 SESSION = {
@@ -48,6 +49,43 @@ SESSION = {
             "min_area_m2": 0,
             "simplify_m": 0,
         },
+    },
+    "segment_refined": {
+        "method": "POST",
+        "path": "/v1/segment",
+        "json": {
+            "request_id": ONE_VIEW,
+            "image": {"id": "{put_image}"},
+            "phrases": ["the red roofs"],
+            "right_angles": False,
+            "fill_holes_m2": 0,
+            "points": [[350_010.25, 3_049_990.75], [350_003.0, 3_049_994.0]],
+            "point_labels": [1, 0],
+            "box": [350_000.0, 3_049_985.0, 350_016.0, 3_050_000.0],
+        },
+    },
+    "polygons": {
+        "method": "POST",
+        "path": f"/v1/requests/{ONE_VIEW}/polygons",
+        "json": {
+            "threshold": 0.85,
+            "presence_threshold": None,
+            "min_area_m2": 1.0,
+            "simplify_m": 0,
+            "right_angles": False,
+            "fill_holes_m2": 0,
+            "phrases": ["the red roofs"],
+        },
+    },
+    "probability": {
+        "method": "GET",
+        "path": f"/v1/requests/{ONE_VIEW}/probability?phrase=the%20red%20roofs",
+    },
+    "heat": {"method": "GET", "path": f"/v1/requests/{ONE_VIEW}/heat"},
+    "error_unknown_request": {
+        "method": "POST",
+        "path": "/v1/requests/never-sent/polygons",
+        "json": {"threshold": 0.5},
     },
     "segment_no_crs": {
         "method": "POST",
@@ -163,7 +201,10 @@ def send(client, request, earlier, pictures):
         options["json"] = json.loads(text)
     answer = client.request(request["method"], request["path"], headers=headers, **options)
     kind = answer.headers["content-type"].partition(";")[0]
-    body = {"json": answer.json()} if kind == "application/json" else {"text": answer.text}
+    if kind == "image/tiff":
+        body = {"is": "a GeoTIFF" if answer.content[:4] == b"II*\0" else "something else"}
+    else:
+        body = {"json": answer.json()} if kind == "application/json" else {"text": answer.text}
     return {"status": answer.status_code, "content_type": kind, **body}
 
 
@@ -211,6 +252,7 @@ def test_the_engine_answers_as_recorded(answers, name):
     assert given["status"] == recorded["status"]
     assert given["content_type"] == recorded["content_type"]
     assert shape_problems(given.get("json"), recorded.get("json")) == []
+    assert given.get("is") == recorded.get("is")
     if "text" in recorded:
         assert given["text"].split("\n")[0] == recorded["text"].split("\n")[0]
     if recorded["status"] >= 400:
@@ -227,13 +269,14 @@ def test_recorded_answers_are_what_openapi_says(name):
         "put_image": schemas.ImageAnswer,
         "encode": schemas.EncodeAnswer,
         "segment": schemas.SegmentAnswer,
+        "polygons": schemas.SegmentAnswer,
         "cancel": schemas.CancelAnswer,
         "error": schemas.ErrorAnswer,
     }
     pair = json.loads((MESSAGES / f"{name}.json").read_text(encoding="utf-8"))
     kind = next((t for prefix, t in types.items() if name.startswith(prefix)), None)
     if kind is None:
-        assert name == "events"
+        assert name in ("events", "probability", "heat")
         return
     answer = pair["response"]["json"]
     assert kind.model_validate(answer).model_dump() == answer

@@ -6,7 +6,7 @@ from affine import Affine
 from rsrefseg.errors import CancelledError, InputError
 from rsrefseg.geo.polygons import PolygonOptions
 from rsrefseg.predict.scene import SegmentRequest, Timings, segment_raster
-from rsrefseg.predict.view import ask_view, draw_maps, open_view, place_prompts
+from rsrefseg.predict.view import ask_view, open_view, place_prompts
 
 from tests.support.stand_in import StandIn
 
@@ -20,7 +20,7 @@ def answer(predictor, path, request, **drawing):
     view = open_view(predictor.info, path, request.extent, request.ground_resolution_m)
     maps = ask_view(predictor, view, request, Timings())
     options = PolygonOptions(request.threshold, request.min_area_m2, request.simplify_m)
-    return maps, draw_maps(maps, options, Timings(), **drawing)
+    return maps, maps.draw(options, Timings(), **drawing)
 
 
 @pytest.mark.parametrize("extent", [None, (350_003, 3_049_985, 350_021.3, 3_049_999)])
@@ -81,17 +81,17 @@ def test_maps_are_drawn_again_with_other_options(make_raster):
     request = SegmentRequest(("red", "green"), threshold=0.9)
     maps, first = answer(predictor, path, request)
     asked = len(predictor.asked)
-    low = draw_maps(maps, PolygonOptions(0.2), Timings())
+    low = maps.draw(PolygonOptions(0.2), Timings())
     fresh = segment_raster(predictor, path, SegmentRequest(("red", "green"), threshold=0.2))
     assert low.results == fresh.results != first.results
-    only = draw_maps(maps, PolygonOptions(0.2), Timings(), phrases=["green"])
+    only = maps.draw(PolygonOptions(0.2), Timings(), phrases=["green"])
     assert only.results == (low.results[1],)
-    absent = draw_maps(maps, PolygonOptions(0.2), Timings(), presence_threshold=0.5)
+    absent = maps.draw(PolygonOptions(0.2), Timings(), presence_threshold=0.5)
     assert [r.features for r in absent.results] == [(), ()]
-    assert absent.results[0].score == pytest.approx(maps.phrases[0].best)
+    assert absent.results[0].score == pytest.approx(maps.phrases[0].levels.max() / 255)
     assert len(predictor.asked) == asked + 1
     with pytest.raises(InputError, match="not asked"):
-        draw_maps(maps, PolygonOptions(), Timings(), phrases=["blue"])
+        maps.draw(PolygonOptions(), Timings(), phrases=["blue"])
 
 
 def test_maps_as_tiffs(make_raster, stand_in):
@@ -103,14 +103,13 @@ def test_maps_as_tiffs(make_raster, stand_in):
     path = make_raster(bands, nodata=0)
     request = SegmentRequest(("red",), extent=(350_002, 3_049_980, 350_020, 3_050_000))
     maps, _ = answer(stand_in, path, request)
-    (red,) = maps.phrases
-    for tiff in (maps.probability_tiff(red), maps.heat_tiff(red)):
+    for tiff in (maps.probability_tiff("red"), maps.heat_tiff(None)):
         with MemoryFile(tiff) as memory, memory.open() as given, rasterio.open(path) as source:
             assert (given.crs, given.res, given.dtypes) == (source.crs, (0.5, 0.5), ("float32",))
             assert given.bounds == (350_002, 3_049_980, 350_020, 3_050_000)
             assert np.isnan(given.nodata)
             values = given.read(1)
-    with MemoryFile(maps.probability_tiff(red)) as memory, memory.open() as given:
+    with MemoryFile(maps.probability_tiff("red")) as memory, memory.open() as given:
         values = given.read(1)
         assert np.isnan(values[:12]).all()
         assert values[12:] == pytest.approx(bands[0, 12:40, 4:40] / 255)
@@ -123,7 +122,7 @@ def test_the_heat_of_a_real_model_covers_the_view(make_raster, tiny_weights):
 
     segmenter = Segmenter.from_file(tiny_weights, device="cpu", precision="fp32")
     maps, _ = answer(segmenter, make_raster(picture(120)[:, :90]), SegmentRequest(("red",)))
-    with MemoryFile(maps.heat_tiff(maps.phrases[0])) as memory, memory.open() as given:
+    with MemoryFile(maps.heat_tiff("red")) as memory, memory.open() as given:
         left, bottom, right, top = given.bounds
         assert (left, top) == (350_000, 3_050_000)
         assert right == pytest.approx(350_060, abs=0.01)
@@ -170,3 +169,39 @@ def test_a_view_can_be_left(make_raster, stand_in):
     view = open_view(stand_in.info, make_raster(picture()), None, None)
     with pytest.raises(CancelledError):
         ask_view(stand_in, view, SegmentRequest(("red",)), Timings(), cancelled=lambda: True)
+
+
+def test_a_scene_of_several_windows_is_drawn_again_from_its_windows(make_raster):
+    from rasterio.io import MemoryFile
+    from rsrefseg.predict.scene_maps import SceneMaps
+
+    kept = []
+    bands = picture(180)
+    bands[:, :30] = 0
+    path = make_raster(bands, nodata=0)
+    predictor = StandIn(presence=0.6)
+    request = SegmentRequest(("red", "green"), threshold=0.7)
+
+    def keep(store, plan, raster, warnings):
+        words = ((), ())
+        kept.append(
+            SceneMaps(store, plan, raster.transform, raster.crs, request.phrases, words, 0.1)
+        )
+
+    first = segment_raster(predictor, path, request, keep=keep)
+    (maps,) = kept
+    assert first.windows > 1
+    assert maps.draw(PolygonOptions(0.7), Timings()).results == first.results
+    fresh = segment_raster(predictor, path, SegmentRequest(("red", "green"), threshold=0.3))
+    again = maps.draw(PolygonOptions(0.3), Timings(), phrases=["green"])
+    assert again.results == (fresh.results[1],)
+    absent = maps.draw(PolygonOptions(0.3), Timings(), presence_threshold=0.7)
+    assert [r.features for r in absent.results] == [(), ()]
+    with MemoryFile(maps.probability_tiff("red")) as memory, memory.open() as given:
+        values = given.read(1)
+    assert np.isnan(values[:30]).all()
+    assert values[30:] == pytest.approx(bands[0, 30:] / 255, abs=1 / 255)
+    with pytest.raises(InputError, match="windows"):
+        maps.heat_tiff(None)
+    with pytest.raises(InputError, match="not asked"):
+        maps.draw(PolygonOptions(), Timings(), phrases=["blue"])

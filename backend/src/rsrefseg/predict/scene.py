@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ __all__ = [
     "segment_raster",
 ]
 
+Keep = Callable[[WindowStore, ScenePlan, RasterSource, Sequence[str]], None]
 # Of all progress, what the windows are; the rest are the polygons.
 LOOKING_SHARE = 0.9
 
@@ -124,6 +125,7 @@ def segment_raster(
     *,
     name: str | None = None,
     drivers: Sequence[str] | None = None,
+    keep: Keep | None = None,
 ) -> SegmentResult:
     """Find phrases on a raster.
 
@@ -135,6 +137,7 @@ def segment_raster(
         cancelled: asked between windows.
         name: what errors call the raster.
         drivers: GDAL drivers that may open it; all when None.
+        keep: given the answers at the end, where they are in memory and may outlive the request.
 
     Raises:
         RasterError: the raster cannot be read.
@@ -161,7 +164,10 @@ def segment_raster(
             drawn = _draw(
                 predictor, raster, plan, phrases, request, store, timings, tell, cancelled
             )
-        warnings = [*raster.warnings, *scene_warnings(predictor, phrases, len(plan.windows), drawn)]
+            warnings = [*raster.warnings]
+            warnings += scene_warnings(predictor, phrases, len(plan.windows), drawn)
+            if keep and isinstance(store, MemoryStore):
+                keep(store, plan, raster, warnings)
     tell(1.0, "Done.")
     return SegmentResult(
         raster.crs, drawn, len(plan.windows), plan.resolution_m, timings, tuple(warnings)
@@ -263,14 +269,11 @@ def presence_threshold(predictor: Predictor, request: SegmentRequest) -> float |
 
 
 def scene_warnings(
-    predictor: Predictor,
-    phrases: Sequence[str],
-    windows: int,
-    results: Sequence[PhraseResult],
+    predictor: Predictor, phrases: Sequence[str], windows: int, *, any_data: bool
 ) -> list[str]:
     """Sentences for the user about phrases on a scene."""
     sentences = []
-    if not any(result.any_data for result in results):
+    if not any_data:
         sentences.append("The extent holds no data: choose one over the raster's image.")
     for phrase in phrases:
         sentences += predictor.phrase_warnings(phrase)

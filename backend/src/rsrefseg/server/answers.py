@@ -8,7 +8,7 @@ from dataclasses import asdict
 from rsrefseg import __version__
 from rsrefseg.geo.polygons import geojson_geometries
 from rsrefseg.predict.scene import PhraseResult, SegmentResult, Timings
-from rsrefseg.predict.types import ModelInfo
+from rsrefseg.predict.types import CacheInfo, ModelInfo
 from rsrefseg.server.images import StoredImage
 from rsrefseg.server.schemas import (
     API_VERSION,
@@ -18,6 +18,8 @@ from rsrefseg.server.schemas import (
     HealthAnswer,
     ImageAnswer,
     ModelAnswer,
+    QueueAnswer,
+    StoreAnswer,
     TimingsAnswer,
 )
 from rsrefseg.server.service import EngineService
@@ -33,7 +35,31 @@ def health(service: EngineService) -> HealthAnswer:
         error=None if error is None else ErrorBody(code=error.code, message=str(error)),
         model=None if predictor is None else ModelAnswer.model_validate(asdict(predictor.info)),
         device=None if predictor is None else DeviceAnswer.model_validate(asdict(predictor.device)),
-        cache=None if predictor is None else CacheAnswer.model_validate(asdict(predictor.cache)),
+        cache=None if predictor is None else _cache(predictor.cache, service.kept),
+        queue=QueueAnswer(waiting=service.jobs.waiting, running=service.jobs.running),
+    )
+
+
+def _cache(images: CacheInfo, maps: CacheInfo) -> CacheAnswer:
+    return CacheAnswer(
+        images=images.images,
+        bytes=images.bytes,
+        budget_bytes=images.budget_bytes,
+        hits=images.hits,
+        misses=images.misses,
+        phrases=None if images.phrases is None else _store(images.phrases),
+        disk=None if images.disk is None else _store(images.disk),
+        maps=_store(maps),
+    )
+
+
+def _store(info: CacheInfo) -> StoreAnswer:
+    return StoreAnswer(
+        count=info.images,
+        bytes=info.bytes,
+        budget_bytes=info.budget_bytes,
+        hits=info.hits,
+        misses=info.misses,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,8 @@ class Limits:
         pixels: the most pixels of an uploaded image.
         bands: the most bands of an uploaded image.
         store_bytes: memory for uploaded images.
+        views_bytes: memory for pixels that were read to be looked at.
+        maps_bytes: memory for probabilities of past requests.
         paths: whether files may be read by their path.
     """
 
@@ -34,6 +37,8 @@ class Limits:
     pixels: int = 200_000_000
     bands: int = 64
     store_bytes: int = 1_000_000_000
+    views_bytes: int = 128_000_000
+    maps_bytes: int = 256_000_000
     paths: bool = True
 
 
@@ -107,8 +112,8 @@ class ImageStore:
         return image
 
 
-def check_path(text: str, limits: Limits) -> Path:
-    """A path that may be read.
+def check_path(text: str, limits: Limits) -> tuple[Path, tuple[int, int, int]]:
+    """A path that may be read, and what changes when the file does.
 
     Raises:
         PathError: paths may not be read here, or this one is not the full path of a plain file.
@@ -119,9 +124,10 @@ def check_path(text: str, limits: Limits) -> Path:
         raise PathError("The path must be that of a file on this machine, not a GDAL or web name.")
     path = Path(text)
     try:
-        usable = path.is_absolute() and path.is_file()
+        facts = path.stat()
+        usable = path.is_absolute() and stat.S_ISREG(facts.st_mode)
     except (OSError, ValueError):
         usable = False
     if not usable:
         raise PathError(f"There is no file '{text}': give the full path of a raster file.")
-    return path
+    return path, (facts.st_ino, facts.st_size, facts.st_mtime_ns)

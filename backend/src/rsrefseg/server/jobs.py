@@ -95,6 +95,18 @@ class JobQueue:
             self._changed.notify()
             return job
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        with self._changed:
+            return sum(job.state == "waiting" for *_, job, _ in self._heap)
+
+    @property
+    def running(self) -> int:
+        """How many jobs run."""
+        with self._changed:
+            return sum(job.state == "running" for job in self._jobs.values())
+
     def find(self, request_id: str) -> Job | None:
         """A job that is known."""
         with self._changed:

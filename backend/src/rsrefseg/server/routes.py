@@ -6,9 +6,9 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -18,12 +18,16 @@ from rsrefseg.server.jobs import FINAL_STATES, Job
 from rsrefseg.server.schemas import (
     API_VERSION,
     ERROR_RESPONSES,
+    MAX_TEXT,
+    AreaRequest,
     CancelAnswer,
     EncodeAnswer,
     EncodeRequest,
     HealthAnswer,
     ImageAnswer,
+    PolygonsBody,
     ReadyAnswer,
+    RequestId,
     SegmentAnswer,
     SegmentBody,
 )
@@ -35,6 +39,15 @@ EVENT_CHECK_S = 0.05
 EVENT_KEEP_ALIVE_S = 15.0
 # How long events wait for a request that has not come yet.
 EXPECT_S = 10.0
+
+
+PhraseQuery = Annotated[
+    str | None,
+    Query(max_length=MAX_TEXT, description="One of the request's phrases; the first when absent."),
+]
+TIFF_RESPONSE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/tiff": {"schema": {"type": "string", "format": "binary"}}}}
+}
 
 
 def build_router(service: EngineService) -> APIRouter:
@@ -86,9 +99,46 @@ def build_router(service: EngineService) -> APIRouter:
 def _add_request_routes(router: APIRouter, service: EngineService) -> None:
     """The routes on requests that were sent."""
 
+    @router.post(
+        "/requests/{request_id}/polygons",
+        summary="Draw a request's polygons again, without the model",
+        response_model=SegmentAnswer,
+    )
+    async def polygons(request_id: RequestId, body: PolygonsBody, request: Request) -> Response:
+        request.state.request_id = request_id
+
+        def draw() -> bytes:
+            return answers.segment_json(request_id, *service.polygons(request_id, body))
+
+        return Response(await run_in_threadpool(draw), media_type="application/json")
+
+    @router.get(
+        "/requests/{request_id}/probability",
+        summary="A phrase's probability as a GeoTIFF (float32, 0 to 1, NaN: no data)",
+        response_class=Response,
+        responses=TIFF_RESPONSE,
+    )
+    async def probability(
+        request_id: RequestId, request: Request, phrase: PhraseQuery = None
+    ) -> Response:
+        request.state.request_id = request_id
+        content = await run_in_threadpool(service.map_tiff, request_id, phrase, "probability")
+        return Response(content, media_type="image/tiff")
+
+    @router.get(
+        "/requests/{request_id}/heat",
+        summary="Where the model looked for a phrase, as a GeoTIFF (float32, 0 to 1)",
+        response_class=Response,
+        responses=TIFF_RESPONSE,
+    )
+    async def heat(request_id: RequestId, request: Request, phrase: PhraseQuery = None) -> Response:
+        request.state.request_id = request_id
+        content = await run_in_threadpool(service.map_tiff, request_id, phrase, "heat")
+        return Response(content, media_type="image/tiff")
+
     @router.post("/requests/{request_id}/cancel", status_code=202, summary="Stop a request")
-    async def cancel(request_id: str) -> CancelAnswer:
-        job = service.jobs.cancel(request_id[:64])
+    async def cancel(request_id: RequestId) -> CancelAnswer:
+        job = service.jobs.cancel(request_id)
         return CancelAnswer(request_id=request_id, cancelled=job.state not in ("done", "failed"))
 
     @router.get(
@@ -97,8 +147,8 @@ def _add_request_routes(router: APIRouter, service: EngineService) -> None:
         response_class=StreamingResponse,
         responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
     )
-    async def events(request_id: str) -> StreamingResponse:
-        job = service.jobs.expect(request_id[:64])
+    async def events(request_id: RequestId) -> StreamingResponse:
+        job = service.jobs.expect(request_id)
         waited = 0.0
         while job.state == "expected":
             if waited >= EXPECT_S:
@@ -107,13 +157,13 @@ def _add_request_routes(router: APIRouter, service: EngineService) -> None:
                 )
             await asyncio.sleep(EVENT_CHECK_S)
             waited += EVENT_CHECK_S
-            job = service.jobs.expect(request_id[:64])
+            job = service.jobs.expect(request_id)
         return StreamingResponse(
             _events(job), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
 
 
-def _request_id(body: EncodeRequest, request: Request) -> str:
+def _request_id(body: AreaRequest, request: Request) -> str:
     request_id = body.request_id or str(uuid.uuid4())
     request.state.request_id = request_id
     return request_id

@@ -17,6 +17,12 @@ ExtentList = Annotated[
 ]
 
 
+Point = Annotated[list[Number], Field(min_length=2, max_length=2)]
+Phrases = Annotated[
+    list[Annotated[str, Field(max_length=MAX_TEXT)]], Field(min_length=1, max_length=256)
+]
+
+
 class Message(BaseModel):
     """Base of all messages: unknown fields are dropped, so old and new get along."""
 
@@ -36,8 +42,8 @@ class ImageRef(Message):
         return self
 
 
-class EncodeRequest(Message):
-    """Prepare an extent, so that phrases about it are answered at once."""
+class AreaRequest(Message):
+    """What every request about a part of an image says."""
 
     request_id: RequestId | None = None
     image: ImageRef
@@ -45,16 +51,54 @@ class EncodeRequest(Message):
     ground_resolution_m: Number | None = Field(default=None, gt=0)
 
 
-class SegmentBody(EncodeRequest):
-    """Find phrases on an extent."""
+class EncodeRequest(AreaRequest):
+    """Prepare an extent, so that phrases about it are answered at once."""
 
-    phrases: Annotated[
-        list[Annotated[str, Field(max_length=MAX_TEXT)]], Field(min_length=1, max_length=256)
-    ]
+    view: RequestId | None = Field(
+        default=None,
+        description="Names what is being looked at: a later encode of the same client with the "
+        "same name cancels this one.",
+    )
+
+
+class DrawingOptions(Message):
+    """How probabilities become polygons."""
+
     threshold: Number = Field(default=0.5, ge=0, lt=1)
     presence_threshold: Number | None = Field(default=None, ge=0, le=1)
     min_area_m2: Number = Field(default=0.0, ge=0)
     simplify_m: Number = Field(default=0.0, ge=0)
+    right_angles: bool = Field(default=False, description="Straighten outlines of buildings.")
+    fill_holes_m2: Number = Field(default=0.0, ge=0, description="Fill holes up to this area.")
+
+
+class SegmentBody(AreaRequest, DrawingOptions):
+    """Find phrases on an extent; clicks and a box refine them where one window shows it all."""
+
+    phrases: Phrases
+    points: Annotated[list[Point], Field(max_length=64)] = Field(
+        default_factory=list, description="Clicks, x and y in the raster's CRS."
+    )
+    point_labels: Annotated[list[Literal[0, 1]], Field(max_length=64)] | None = Field(
+        default=None, description="1 inside the target, 0 outside it; all 1 when absent."
+    )
+    box: ExtentList | None = Field(
+        default=None, description="A box around the target: xmin, ymin, xmax, ymax."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SegmentBody:
+        if self.point_labels is not None and len(self.point_labels) != len(self.points):
+            raise ValueError("give one label for each point")
+        if self.box is not None and not (self.box[0] < self.box[2] and self.box[1] < self.box[3]):
+            raise ValueError("the box must have xmin < xmax and ymin < ymax")
+        return self
+
+
+class PolygonsBody(DrawingOptions):
+    """Draw the polygons of a request again, from its kept probabilities."""
+
+    phrases: Phrases | None = Field(default=None, description="Only these; all when absent.")
 
 
 class ErrorBody(Message):
@@ -100,14 +144,34 @@ class DeviceAnswer(Message):
     precision: Literal["fp32", "bf16", "fp16"]
 
 
+class StoreAnswer(Message):
+    """How full a cache is."""
+
+    count: int
+    bytes: int
+    budget_bytes: int
+    hits: int
+    misses: int
+
+
 class CacheAnswer(Message):
-    """How full the image cache is."""
+    """How full the caches are: encoded images first of all, in memory."""
 
     images: int
     bytes: int
     budget_bytes: int
     hits: int
     misses: int
+    phrases: StoreAnswer | None
+    disk: StoreAnswer | None
+    maps: StoreAnswer
+
+
+class QueueAnswer(Message):
+    """How busy the engine is."""
+
+    waiting: int
+    running: int
 
 
 class HealthAnswer(Message):
@@ -120,6 +184,7 @@ class HealthAnswer(Message):
     model: ModelAnswer | None
     device: DeviceAnswer | None
     cache: CacheAnswer | None
+    queue: QueueAnswer
 
 
 class ImageAnswer(Message):

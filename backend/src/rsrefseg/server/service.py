@@ -1,27 +1,54 @@
-"""The engine behind the routes: the model as it loads, the images, the queue."""
+"""The engine behind the routes: the model as it loads, the images, the queue, the kept maps."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rsrefseg.errors import RsRefSegError
+from rsrefseg.errors import InputError, RsRefSegError
+from rsrefseg.geo.polygons import PolygonOptions
+from rsrefseg.geo.raster import RasterSource
+from rsrefseg.predict.cache import ByteBudgetCache
+from rsrefseg.predict.maps import KeptMaps, ViewMaps
+from rsrefseg.predict.plan import ScenePlan
 from rsrefseg.predict.scene import (
     SegmentRequest,
     SegmentResult,
     Timings,
     encode_raster,
+    presence_threshold,
     segment_raster,
 )
-from rsrefseg.predict.types import ModelInfo, Predictor
-from rsrefseg.server.errors import internal_error
+from rsrefseg.predict.scene_maps import SceneMaps
+from rsrefseg.predict.store import WindowStore
+from rsrefseg.predict.types import CacheInfo, ModelInfo, Predictor
+from rsrefseg.predict.view import View, ask_view, open_view, place_prompts
+from rsrefseg.server.errors import UnknownRequestError, internal_error
 from rsrefseg.server.images import FILE_DRIVERS, ImageStore, Limits, check_path
 from rsrefseg.server.jobs import IDLE, NORMAL, URGENT, Job, JobQueue
-from rsrefseg.server.schemas import EncodeRequest, ImageRef, SegmentBody
+from rsrefseg.server.schemas import (
+    AreaRequest,
+    DrawingOptions,
+    EncodeRequest,
+    ImageRef,
+    PolygonsBody,
+    SegmentBody,
+)
 
 EngineState = Literal["loading", "ready", "failed"]
+Bounds = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an image's pixels are, and what names them in a cache."""
+
+    key: tuple[object, ...]
+    place: bytes | Path
+    name: str
 
 
 class EngineService:
@@ -37,6 +64,10 @@ class EngineService:
         self.limits = limits or Limits()
         self.images = ImageStore(self.limits)
         self.jobs = JobQueue()
+        self._views: ByteBudgetCache[View] = ByteBudgetCache(self.limits.views_bytes)
+        self._kept: ByteBudgetCache[tuple[KeptMaps, ModelInfo]] = ByteBudgetCache(
+            self.limits.maps_bytes
+        )
         self._predictor: Predictor | None = None
         self._error: RsRefSegError | None = None
         self.loaded = threading.Event()
@@ -60,30 +91,31 @@ class EngineService:
         """The model, once it is loaded."""
         return self._predictor
 
+    @property
+    def kept(self) -> CacheInfo:
+        """How full the store of probability maps is."""
+        return self._kept.info()
+
     def segment(self, request_id: str, body: SegmentBody) -> Job:
         """Queue a segment request; the job's future gives the result and the model."""
         source = self._source(body.image)
-        request = SegmentRequest(
-            phrases=tuple(body.phrases),
-            threshold=body.threshold,
-            presence_threshold=body.presence_threshold,
-            min_area_m2=body.min_area_m2,
-            simplify_m=body.simplify_m,
-            ground_resolution_m=body.ground_resolution_m,
-            extent=_extent(body.extent),
-        )
+        request = _segment_request(body)
 
         def work(job: Job) -> tuple[SegmentResult, ModelInfo]:
             predictor = self._ready()
-            result = segment_raster(
-                predictor,
-                source,
-                request,
-                job.progress,
-                job.cancelled,
-                name=_name(body.image),
-                drivers=FILE_DRIVERS,
-            )
+            timings = Timings()
+            with timings.measure("total_s"):
+                with timings.measure("read_s"):
+                    view = self._view(predictor, source, body)
+                if view is None:
+                    result = self._scene(predictor, source, request, body, job)
+                else:
+                    maps = _ask(predictor, view, request, body, timings, job)
+                    self._kept.put(request_id, (maps, predictor.info), maps.nbytes)
+                    job.progress(0.9, "Drawing the polygons.")
+                    options = _polygon_options(body)
+                    result = maps.draw(options, timings, cancelled=job.cancelled)
+            job.progress(1.0, "Done.")
             return result, predictor.info
 
         return self.jobs.submit(request_id, work, NORMAL)
@@ -93,23 +125,142 @@ class EngineService:
         source = self._source(body.image)
 
         def work(job: Job) -> tuple[int, Timings]:
+            predictor = self._ready()
+            timings = Timings()
+            with timings.measure("total_s"):
+                with timings.measure("read_s"):
+                    view = self._view(predictor, source, body)
+                if view is not None:
+                    with timings.measure("encode_s"):
+                        if view.has_data:
+                            predictor.encode(view.image, view.content_px)
+                    job.progress(1.0, "Done.")
+            if view is not None:
+                return 1, timings
             return encode_raster(
-                self._ready(),
-                source,
-                _extent(body.extent),
+                predictor,
+                source.place,
+                _bounds(body.extent),
                 body.ground_resolution_m,
                 job.progress,
                 job.cancelled,
-                name=_name(body.image),
+                name=source.name,
                 drivers=FILE_DRIVERS,
             )
 
         return self.jobs.submit(request_id, work, IDLE)
 
-    def _source(self, image: ImageRef) -> bytes | Path:
+    def polygons(self, request_id: str, body: PolygonsBody) -> tuple[SegmentResult, ModelInfo]:
+        """Draw a request's polygons again, without the model.
+
+        Raises:
+            UnknownRequestError: its maps are not here, or no longer.
+            InputError: a phrase was not asked in it.
+        """
+        maps, model = self._maps(request_id)
+        phrases = None if body.phrases is None else self._ready().check_phrases(body.phrases)
+        timings = Timings()
+        with timings.measure("total_s"):
+            result = maps.draw(
+                _polygon_options(body),
+                timings,
+                phrases=phrases,
+                presence_threshold=body.presence_threshold,
+            )
+        return result, model
+
+    def map_tiff(
+        self, request_id: str, phrase: str | None, kind: Literal["probability", "heat"]
+    ) -> bytes:
+        """A kept map as a GeoTIFF.
+
+        Args:
+            request_id: the request.
+            phrase: one of its phrases; the first when None.
+            kind: what is shown.
+
+        Raises:
+            UnknownRequestError: its maps are not here, or no longer.
+            InputError: the phrase was not asked in it, or there is no such map.
+        """
+        maps, _ = self._maps(request_id)
+        wanted = None if phrase is None else self._ready().check_phrases([phrase])[0]
+        return maps.probability_tiff(wanted) if kind == "probability" else maps.heat_tiff(wanted)
+
+    def _maps(self, request_id: str) -> tuple[KeptMaps, ModelInfo]:
+        kept = self._kept.get(request_id)
+        if kept is None:
+            raise UnknownRequestError(
+                f"The probabilities of the request '{request_id}' are not kept, or no longer: "
+                "ask again."
+            )
+        return kept
+
+    def _view(self, predictor: Predictor, source: Source, body: AreaRequest) -> View | None:
+        """What a request looks at, if it is a single window; read once."""
+        extent = _bounds(body.extent)
+        key = (*source.key, extent, body.ground_resolution_m)
+        view = self._views.get(key)
+        if view is None:
+            view = open_view(
+                predictor.info,
+                source.place,
+                extent,
+                body.ground_resolution_m,
+                name=source.name,
+                drivers=FILE_DRIVERS,
+            )
+            if view is not None:
+                self._views.put(key, view, view.nbytes)
+        return view
+
+    def _scene(
+        self,
+        predictor: Predictor,
+        source: Source,
+        request: SegmentRequest,
+        body: SegmentBody,
+        job: Job,
+    ) -> SegmentResult:
+        """An extent that takes several windows."""
+        if body.points or body.box:
+            raise InputError(
+                "Clicks and boxes work only where one view of the model shows the whole extent: "
+                "zoom in, or choose a coarser ground resolution."
+            )
+        phrases = tuple(predictor.check_phrases(request.phrases))
+
+        def keep(
+            store: WindowStore, plan: ScenePlan, raster: RasterSource, warnings: Sequence[str]
+        ) -> None:
+            maps = SceneMaps(
+                store,
+                plan,
+                raster.transform,
+                raster.crs,
+                phrases,
+                tuple(predictor.unknown_words(phrase) for phrase in phrases),
+                presence_threshold(predictor, request),
+                tuple(warnings),
+            )
+            self._kept.put(job.request_id, (maps, predictor.info), maps.nbytes)
+
+        return segment_raster(
+            predictor,
+            source.place,
+            request,
+            job.progress,
+            job.cancelled,
+            name=source.name,
+            drivers=FILE_DRIVERS,
+            keep=keep,
+        )
+
+    def _source(self, image: ImageRef) -> Source:
         if image.id is not None:
-            return self.images.get(image.id).data
-        return check_path(image.path or "", self.limits)
+            return Source((image.id,), self.images.get(image.id).data, "The uploaded image")
+        path, facts = check_path(image.path or "", self.limits)
+        return Source((str(path), *facts), path, f"The raster {path.name}")
 
     def _ready(self) -> Predictor:
         if self._predictor is None:
@@ -129,9 +280,40 @@ class EngineService:
             self.loaded.set()
 
 
-def _extent(values: list[float] | None) -> tuple[float, float, float, float] | None:
+def _ask(
+    predictor: Predictor,
+    view: View,
+    request: SegmentRequest,
+    body: SegmentBody,
+    timings: Timings,
+    job: Job,
+) -> ViewMaps:
+    prompts = None
+    if body.points or body.box:
+        points = [(x, y) for x, y in body.points]
+        labels = body.point_labels or [1] * len(points)
+        prompts = place_prompts(view, points, labels, _bounds(body.box))
+    job.progress(0.0, "Looking at the extent.")
+    return ask_view(predictor, view, request, timings, prompts=prompts, cancelled=job.cancelled)
+
+
+def _segment_request(body: SegmentBody) -> SegmentRequest:
+    return SegmentRequest(
+        phrases=tuple(body.phrases),
+        threshold=body.threshold,
+        presence_threshold=body.presence_threshold,
+        min_area_m2=body.min_area_m2,
+        simplify_m=body.simplify_m,
+        ground_resolution_m=body.ground_resolution_m,
+        extent=_bounds(body.extent),
+    )
+
+
+def _polygon_options(body: DrawingOptions) -> PolygonOptions:
+    return PolygonOptions(
+        threshold=body.threshold, min_area_m2=body.min_area_m2, simplify_m=body.simplify_m
+    )
+
+
+def _bounds(values: list[float] | None) -> Bounds | None:
     return None if values is None else (values[0], values[1], values[2], values[3])
-
-
-def _name(image: ImageRef) -> str:
-    return "The uploaded image" if image.path is None else f"The raster {Path(image.path).name}"
