@@ -100,6 +100,8 @@ def answers(item: Labelled, rng: np.random.Generator, count: int) -> list[Answer
             draft = make(speaker)
             if draft is None or draft.text in out:
                 continue
+            if item.source in _PARTIAL and "smallest" in draft.text:
+                continue
             mask, of_class = view.mask(draft.targets), view.mask(draft.blind)
             out[draft.text] = Answer(draft.text, draft.kind, mask, of_class)
             made += 1

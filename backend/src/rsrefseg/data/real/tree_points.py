@@ -63,7 +63,7 @@ def vegetation(bands: NDArray[np.float32]) -> Mask:
 
 def crowns(image: NDArray[np.uint8], green: Mask, points: NDArray[np.int64]) -> Mask:
     """Vegetation around tree points that is about as dark as it is at the point."""
-    grey = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (5, 5), 1.2).astype(np.float32)
+    grey = cv2.medianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), 5).astype(np.float32)
     seeds = np.ones(green.shape, np.uint8)
     seeds[points[:, 1], points[:, 0]] = 0
     reach, nearest = cv2.distanceTransformWithLabels(

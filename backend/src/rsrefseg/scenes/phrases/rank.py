@@ -13,37 +13,32 @@ LEAD = 1.35
 
 
 def largest(group: Group) -> Seen | None:
-    """The member that is surely the largest."""
-    ranked = sorted((*group.yes, *group.maybe), key=lambda s: -max(s.size, s.pixels))
-    if len(ranked) < 2:
+    """The member that is surely the largest, by what is seen and by what it is."""
+    everyone = (*group.yes, *group.maybe)
+    if len(everyone) < 2:
         return None
-    first, second = ranked[:2]
-    if (
-        first not in group.yes
-        or first.cut
-        or not first.clear
-        or (second.cut and second.size * 2 > first.size)
-    ):
+    first = max(everyone, key=lambda s: max(s.size, s.pixels))
+    if first not in group.yes or first.cut or not first.clear:
         return None
-    return (
-        first if first.size >= LEAD * second.size and first.pixels >= LEAD * second.pixels else None
-    )
+    for s in everyone:
+        bound = max(s.size * (2.0 if s.cut else 1.0), float(s.pixels))
+        if s is not first and LEAD * bound > min(first.size, first.pixels):
+            return None
+    return first
 
 
 def smallest(group: Group) -> Seen | None:
-    """The member that is surely the smallest."""
-    ranked = sorted((*group.yes, *group.maybe), key=lambda s: min(s.size, s.pixels))
-    if len(ranked) < 2:
+    """The member that is surely the smallest, by what is seen and by what it is."""
+    everyone = (*group.yes, *group.maybe)
+    if len(everyone) < 2:
         return None
-    first, second = ranked[:2]
+    first = min(everyone, key=lambda s: min(s.size, s.pixels))
     if first not in group.yes or first.cut or not first.clear or first.shown < 0.75:
         return None
-    return (
-        first
-        if LEAD * first.size <= min(s.size for s in ranked[1:])
-        and LEAD * first.pixels <= second.pixels
-        else None
-    )
+    most = LEAD * max(first.size, first.pixels)
+    if any(min(s.size, s.pixels) < most for s in everyone if s is not first):
+        return None
+    return first
 
 
 def superlative_phrase(sp: Speaker) -> Draft | None:
