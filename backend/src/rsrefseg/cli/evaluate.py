@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rsrefseg.evaluation.run import Answerer
     from rsrefseg.predict.segmenter import Segmenter
 
 
@@ -63,9 +65,9 @@ def evaluate(
     _print(figures)
 
 
-def _answerer(segmenter: Segmenter):  # type: ignore[no-untyped-def]
+def _answerer(segmenter: Segmenter) -> Answerer:
     def answer(
-        image: NDArray[np.uint8], phrases: list[str]
+        image: NDArray[np.uint8], phrases: Sequence[str]
     ) -> list[tuple[NDArray[np.float32], float | None]]:
         answers = segmenter.ask(segmenter.encode(image), phrases)
         return [(a.probability, a.presence) for a in answers]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +11,23 @@ import typer
 if TYPE_CHECKING:
     from rsrefseg.models.rsrefseg2 import RSRefSeg2
     from rsrefseg.training.config import TrainConfig
+    from rsrefseg.training.loop import Trainer
+
+
+# Phrases that the panel offers as examples.
+EXAMPLES = (
+    "the red-roofed building left of the road",
+    "all buildings",
+    "roads",
+    "water",
+    "trees",
+    "swimming pools",
+    "the largest building",
+    "white cars",
+)
+# A margin above the 95 % of present targets that must be answered.
+_KEEP = 0.97
+_CALIBRATION_SCENES = 150
 
 
 def train(
@@ -22,25 +39,42 @@ def train(
     minutes: Annotated[
         float | None, typer.Option(help="Stop after so many minutes; run again to go on.")
     ] = None,
+    export: Annotated[
+        bool, typer.Option("--export", help="Do not train: write the checkpoint's weights.")
+    ] = False,
 ) -> None:
     """Train a model. A run that was stopped goes on where it was when it is started again.
 
     On several GPUs: torchrun --nproc-per-node 4 -m rsrefseg train CONFIG -o DIR --device cuda
     """
-    import torch
-
     from rsrefseg.training.config import TrainConfig
     from rsrefseg.training.loop import Trainer
-    from rsrefseg.weights.files import save_model
 
     settings = TrainConfig.from_json(config)
-    model = _start(settings)
-    trainer = Trainer(model, settings, out, validate=_validator(settings), device=device)
-    step = trainer.run(max_minutes=minutes)
-    metadata = {"training": settings.to_json(), "steps_done": step}
-    weights = out / "weights.safetensors"
-    save_model(trainer.averaged_model(), weights, metadata, dtype=torch.float16)
-    typer.echo(f"Step {step} of {settings.steps}; the averaged weights are in {weights}")
+    trainer = Trainer(_start(settings), settings, out, validate=_validator(settings), device=device)
+    step = trainer.step if export else trainer.run(max_minutes=minutes)
+    if trainer.process.rank == 0:
+        _write(trainer, out / "weights.safetensors")
+        typer.echo(f"Step {step} of {settings.steps}; the weights are in {out}")
+
+
+def _write(trainer: Trainer, path: Path) -> None:
+    """Writes the averaged weights with the presence threshold chosen on scenes of its own."""
+    import torch
+
+    from rsrefseg.evaluation.generated import calibrated_presence
+    from rsrefseg.training.config import CALIBRATION_SEED
+    from rsrefseg.weights.files import save_model
+
+    model = trainer.averaged_model()
+    seeds = range(CALIBRATION_SEED, CALIBRATION_SEED + _CALIBRATION_SCENES)
+    metadata = {
+        "training": trainer.config.to_json(),
+        "steps_done": trainer.step,
+        "presence_threshold": calibrated_presence(model, seeds, keep=_KEEP),
+        "vocabulary_examples": list(EXAMPLES),
+    }
+    save_model(model, path, metadata, dtype=torch.float16)
 
 
 def _start(settings: TrainConfig) -> RSRefSeg2:
@@ -57,7 +91,7 @@ def _start(settings: TrainConfig) -> RSRefSeg2:
     return build_model(load_preset(settings.preset))
 
 
-def _validator(settings: TrainConfig):  # type: ignore[no-untyped-def]
+def _validator(settings: TrainConfig) -> Callable[[RSRefSeg2, int], Mapping[str, float]]:
     """Measures gIoU by kind on scenes that training never sees."""
     from rsrefseg.evaluation.generated import scene_scores
     from rsrefseg.evaluation.metrics import grouped, summarise

@@ -120,8 +120,11 @@ class TrainConfig:
             raise ConfigError(f"The configuration {path} is malformed: {error}.") from error
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for logs and for the weights' metadata."""
-        return dataclasses.asdict(self)
+        """Plain values, for logs and for the weights' metadata; files by name, without folders."""
+        values = dataclasses.asdict(self)
+        values["real_cases"] = [Path(p).name for p in self.real_cases]
+        values["init"] = None if self.init is None else Path(self.init).name
+        return values
 
     def kind_weights(self, step: int) -> dict[str, float] | None:
         """Weights of the phrase kinds at a step: the last stage that has begun."""
