@@ -34,8 +34,11 @@ def _initialise_prompter(prompter: Prompter) -> None:
             nn.init.zeros_(module.bias)
     for module in prompter.modules():
         if isinstance(module, Attention):
-            for projection in (module.q, module.k, module.v, module.out):
+            for projection in (module.q, module.k, module.v):
                 nn.init.xavier_uniform_(projection.weight)
+            # What attention adds to a token is at first the same for all tokens. Under post-norm
+            # it would crowd out what tells them apart, and the heat-map would stay flat.
+            nn.init.trunc_normal_(module.out.weight, std=_STD / 4)
     nn.init.normal_(prompter.query_pe1, std=0.5)
     nn.init.normal_(prompter.query_pe2, std=0.5)
     # The prompt queries have no other content to tell them apart.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 import cv2
@@ -66,7 +65,6 @@ def collate(
         likes=torch.from_numpy(np.stack([_coverage(q.likes, grids.tokens) for q in flat])),
         present=torch.tensor([float(q.mask.any()) for q in flat]),
         image_index=torch.tensor(index),
-        phrase_id=torch.tensor([zlib.crc32(q.phrase.lower().encode()) for q in flat]),
     )
     stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
     return Batch(stacked, token_ids, lengths, targets)

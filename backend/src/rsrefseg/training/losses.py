@@ -27,7 +27,6 @@ class Targets:
         likes: P x th x tw, coverage by objects of the same class that are not the target.
         present: P, 1 where the target exists.
         image_index: P, the image that each phrase is asked of.
-        phrase_id: P, equal numbers for equal phrases.
     """
 
     mask: Tensor
@@ -35,7 +34,6 @@ class Targets:
     likes: Tensor
     present: Tensor
     image_index: Tensor
-    phrase_id: Tensor
 
 
 def mask_losses(logits: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
@@ -64,8 +62,9 @@ def subspace_loss(queries1: Tensor, queries2: Tensor) -> Tensor:
 def contrastive_loss(queries2: Tensor, clip_tokens: Tensor, targets: Targets) -> Tensor:
     """CLIP-style loss between the mean of set 2 and the mask-pooled image feature.
 
-    Pairs that are no true negatives (the same phrase elsewhere, or nearly the same mask in the
-    same image) are left out of the denominator. Scale 1/0.07 as released.
+    Only pairs of one image are contrasted: across images a model from scratch learns to tell the
+    images apart instead of the places. Pairs of nearly the same mask are no true negatives and
+    are left out. Scale 1/0.07 as released.
 
     Args:
         queries2: P x 3 x C.
@@ -80,13 +79,13 @@ def contrastive_loss(queries2: Tensor, clip_tokens: Tensor, targets: Targets) ->
     image = functional.normalize(pooled / (weight.sum(1, keepdim=True) + 1e-4), dim=-1)
     text = functional.normalize(queries2[keep].float().mean(1), dim=-1)
     scores = text @ image.T / 0.07
-    phrase, index = targets.phrase_id[keep], targets.image_index[keep]
+    index = targets.image_index[keep]
     inter = weight @ weight.T
     area = weight.square().sum(1)
     alike = inter / (area[:, None] + area[None, :] - inter + 1e-4) > 0.5
-    same = (phrase[:, None] == phrase[None, :]) | (alike & (index[:, None] == index[None, :]))
-    same.fill_diagonal_(False)
-    scores = scores.masked_fill(same, -1e4)
+    left_out = alike | (index[:, None] != index[None, :])
+    left_out.fill_diagonal_(False)
+    scores = scores.masked_fill(left_out, -1e4)
     labels = torch.arange(len(scores), device=scores.device)
     return (
         functional.cross_entropy(scores, labels) + functional.cross_entropy(scores.T, labels)
@@ -111,7 +110,7 @@ def choice_loss(token_logits: Tensor, targets: Targets) -> Tensor:
     where = (everywhere - on_target).clamp(0, 10)
     which = (of_class - on_target).clamp(0, 10)
     per_position = functional.binary_cross_entropy_with_logits(logits, target.clamp(0, 1))
-    return _mean_of(0.3 * where + which, targets.present) + 2 * per_position
+    return _mean_of(where + which, targets.present) + 0.5 * per_position
 
 
 def total_loss(
