@@ -18,6 +18,8 @@ from rsrefseg.models.rsrefseg2 import RSRefSeg2
 from rsrefseg.weights.checkpoint import read_checkpoint
 from rsrefseg.weights.names import WRAPPED, NameMap, is_unused
 
+# Far above any LoRA; a forged one must not ask for endless memory.
+_MAX_RANK = 4096
 _LORA = re.compile(r"(.+)\.lora_([AB])\.[^.]+\.weight")
 
 
@@ -107,7 +109,7 @@ class ReleasedCheckpoint:
         rank = down.shape[0]
         inputs = torch.Size(shape[1:]).numel()
         fits = down.numel() == rank * inputs and up.numel() == shape[0] * rank
-        if not fits or not 0 < rank <= max(shape):
+        if not fits or not 0 < rank <= _MAX_RANK:
             raise WeightsError(
                 f"'{self._lora[name]['A']}' in the checkpoint does not fit the layer that it tunes."
             )
