@@ -47,7 +47,7 @@ def main() -> int:
     """Run both parts, whatever the first one gives."""
     begun = time.monotonic()
     REPORTS.mkdir(parents=True, exist_ok=True)
-    codes = {name: run_part(name, *rest, sys.argv[1:]) for name, *rest in PARTS}
+    codes = {name: run_part(name, python, folders, sys.argv[1:]) for name, python, folders in PARTS}
     total: dict[str, int] = {}
     for name in codes:
         for key, number in counts(name).items():

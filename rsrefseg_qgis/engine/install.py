@@ -37,7 +37,7 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
 # So many packages are collected; only for a progress bar that moves evenly.
 EXPECTED_PACKAGES = 60
-CHECK = "import torch, rasterio, shapely, fastapi, rsrefseg.predict.segmenter, rsrefseg.server"
+CHECK = "import torch, rasterio, shapely, fastapi, rsrefseg.predict.segmenter, rsrefseg.server.app"
 POLL_S = 0.1
 
 
@@ -188,8 +188,8 @@ class Installer:
             # Building leaves files beside the source, which may be read-only: from a copy.
             source = Path(scratch) / "engine"
             shutil.copytree(engine_source(), source, ignore=_not_needed)
-            command = pip_command(python, source, build, self.settings.wheels_folder)
-            self._run(command, cancelled, read)
+            for command in pip_commands(python, source, build, self.settings.wheels_folder):
+                self._run(command, cancelled, read)
 
     def _run(
         self, command: Sequence[str], cancelled: Cancelled, read: Callable[[str], None]
@@ -220,8 +220,8 @@ class Installer:
             raise classify("\n".join(tail), str(self.folder))
 
 
-def pip_command(python: Path, source: Path, build: str, wheels_folder: str) -> list[str]:
-    """The call of pip that installs the engine with its locked versions.
+def pip_commands(python: Path, source: Path, build: str, wheels_folder: str) -> list[list[str]]:
+    """The calls of pip that install the engine with its locked versions.
 
     Args:
         python: the environment's interpreter.
@@ -229,16 +229,30 @@ def pip_command(python: Path, source: Path, build: str, wheels_folder: str) -> l
         build: cpu or cuda.
         wheels_folder: folder of wheels for a machine without a network; empty for the index.
     """
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command += ["--progress-bar", "off", "--constraint", str(source / "constraints.txt")]
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    pip += ["--progress-bar", "off", "--constraint", str(source / "constraints.txt")]
     if wheels_folder:
-        command += ["--no-index", "--find-links", str(Path(wheels_folder).expanduser())]
-    elif build == "cpu" and sys.platform != "darwin":
-        # "+cpu" sorts above the plain version, so this index wins where it has a wheel
-        command += ["--extra-index-url", CPU_INDEX]
-    elif build == "cuda" and sys.platform == "win32":
-        command += ["--extra-index-url", CUDA_INDEX]  # on Linux the plain version is CUDA
-    return [*command, str(source)]
+        folder = str(Path(wheels_folder).expanduser())
+        return [[*pip, "--no-index", "--find-links", folder, str(source)]]
+    index = torch_index(build)
+    if not index:
+        return [[*pip, str(source)]]
+    # First and alone: the many other packages must not be looked up in that index, which costs
+    # minutes where a firewall lets only the usual one through. Then the usual one's build is taken.
+    torch = [*pip, "--no-deps", "--retries", "2", "--extra-index-url", index]
+    return [[*torch, "torch", "torchvision"], [*pip, str(source)]]
+
+
+def torch_index(build: str) -> str:
+    """Where this system's wanted build of PyTorch is; empty for the usual index.
+
+    A build with a suffix, such as ``+cpu``, sorts above the plain one, so that index wins.
+    """
+    if build == "cpu" and sys.platform != "darwin":
+        return CPU_INDEX
+    if build == "cuda" and sys.platform == "win32":
+        return CUDA_INDEX  # on Linux the usual index has the CUDA build
+    return ""
 
 
 def has_nvidia_driver() -> bool:

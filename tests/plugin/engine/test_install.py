@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rsrefseg_qgis.engine import install, pythons, venv
-from rsrefseg_qgis.engine.install import Installer, pip_command
+from rsrefseg_qgis.engine.install import Installer, pip_commands
 from rsrefseg_qgis.engine.lock import file_lock
 from rsrefseg_qgis.engine.pip_errors import classify
 from rsrefseg_qgis.errors import CancelledError, InstallError
@@ -83,9 +83,7 @@ def test_whole_installation(bare: Settings, tmp_path: Path) -> None:
     assert installer.is_installed
     assert [fraction for fraction, _ in said] == sorted(fraction for fraction, _ in said)
     assert any("torch==2.13.0" in message for _, message in said)
-    called = (bare.folder() / "pip-was-called-with").read_text()
-    assert "constraints.txt" in called
-    assert install.CPU_INDEX in called
+    assert "constraints.txt" in (bare.folder() / "pip-was-called-with").read_text()
     assert "Collecting torch" in installer.log_path.read_text()
     assert installer.install() == python  # nothing to do
     installer.remove()
@@ -172,16 +170,23 @@ def test_a_folder_that_cannot_be_made(bare: Settings, tmp_path: Path) -> None:
 
 
 def test_index_per_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    python, source = Path("python"), Path("engine")
-    assert "--extra-index-url" not in pip_command(python, source, "cuda", "")
-    assert install.CPU_INDEX in pip_command(python, source, "cpu", "")
-    offline = pip_command(python, source, "cpu", "/wheels")
+    def words(build: str, wheels: str = "") -> list[list[str]]:
+        return pip_commands(Path("python"), Path("engine"), build, wheels)
+
+    monkeypatch.setattr(install.sys, "platform", "linux")
+    (usual,) = words("cuda")
+    assert "--extra-index-url" not in usual
+    first, second = words("cpu")
+    assert first[-2:] == ["torch", "torchvision"]
+    assert install.CPU_INDEX in first
+    assert "--no-deps" in first
+    assert "--extra-index-url" not in second
+    (offline,) = words("cpu", "/wheels")
     assert "--no-index" in offline
-    assert "--extra-index-url" not in offline
     monkeypatch.setattr(install.sys, "platform", "win32")
-    assert install.CUDA_INDEX in pip_command(python, source, "cuda", "")
+    assert install.CUDA_INDEX in words("cuda")[0]
     monkeypatch.setattr(install.sys, "platform", "darwin")
-    assert "--extra-index-url" not in pip_command(python, source, "cpu", "")
+    assert len(words("cpu")) == 1
 
 
 def test_finds_a_python_and_never_runs_what_is_none(tmp_path: Path) -> None:
