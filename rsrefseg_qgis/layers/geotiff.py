@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from osgeo import gdal
-from qgis.core import Qgis, QgsRasterBlock, QgsRasterBlockFeedback, QgsRectangle
+from qgis.core import Qgis, QgsRasterBlock, QgsRasterBlockFeedback
 
 from rsrefseg_qgis.errors import CancelledError, LayerError, tr
 
@@ -96,9 +96,7 @@ def _draw(
     """A tile as height x width x 4, averaged where the grid is coarser than the raster."""
     samples = min(grid.factor, MAX_SAMPLES)
     width, height = tile.width * samples, tile.height * samples
-    block = snapshot.pipe.last().block(
-        1, QgsRectangle(*grid.extent_of(tile)), width, height, feedback
-    )
+    block = snapshot.pipe.block(grid.extent_of(tile), width, height, feedback)
     if feedback.isCanceled():
         raise CancelledError
     if block is None or not block.isValid() or block.width() != width or block.height() != height:
@@ -157,11 +155,8 @@ def _nothing(snapshot: LayerSnapshot, feedback: QgsRasterBlockFeedback) -> Layer
 
 
 def _why(snapshot: LayerSnapshot, feedback: QgsRasterBlockFeedback) -> str:
-    said = [text for text in feedback.errors() if text]
-    provider = snapshot.pipe.provider()
-    if not said and provider is not None:
-        said = [provider.lastError()]  # error() crashes QGIS 3.22
-    return said[-1].strip().rstrip(".") if said and said[-1] else tr("no data there")
+    said = [text for text in (*feedback.errors(), snapshot.pipe.last_error()) if text]
+    return said[-1].strip().rstrip(".") if said else tr("no data there")
 
 
 def _content(path: str) -> bytes:

@@ -15,6 +15,10 @@ from qgis.core import (
     QgsCoordinateTransform,
     QgsCoordinateTransformContext,
     QgsCsException,
+    QgsDistanceArea,
+    QgsPointXY,
+    QgsRasterBlock,
+    QgsRasterBlockFeedback,
     QgsRasterDataProvider,
     QgsRasterInterface,
     QgsRasterLayer,
@@ -36,6 +40,38 @@ _SECRETS = re.compile(
 )
 
 
+class LayerPipe:
+    """A layer's own provider, renderer and colour filters, for one thread at a time.
+
+    Args:
+        pipe: that nobody else uses.
+    """
+
+    def __init__(self, pipe: QgsRasterPipe) -> None:
+        self._pipe: QgsRasterPipe | None = pipe
+
+    def block(
+        self, extent: Extent, width: int, height: int, feedback: QgsRasterBlockFeedback
+    ) -> QgsRasterBlock | None:
+        """Draw an extent.
+
+        Raises:
+            LayerError: the pipe was released.
+        """
+        if self._pipe is None:
+            raise LayerError(tr("The layer was read already; start again."))
+        return self._pipe.last().block(1, QgsRectangle(*extent), width, height, feedback)
+
+    def last_error(self) -> str:
+        """What the provider says went wrong."""
+        # the provider's error() crashes QGIS 3.22
+        return str(self._pipe.provider().lastError()) if self._pipe is not None else ""
+
+    def release(self) -> None:
+        """Close the files; QGIS crashes when they are still open as it quits."""
+        self._pipe = None
+
+
 @dataclass(frozen=True)
 class LayerSnapshot:
     """What is needed to draw a raster layer elsewhere.
@@ -50,7 +86,7 @@ class LayerSnapshot:
         levels: the pixel sizes that a tile service has, in map units.
         outline: the four corners in order of a rotated raster, which QGIS draws with black
             around it; None for others.
-        pipe: provider, renderer and colour filters, for one thread at a time.
+        pipe: draws the layer; to be released after use.
     """
 
     layer_id: str
@@ -61,7 +97,7 @@ class LayerSnapshot:
     size: tuple[int, int] | None
     levels: tuple[float, ...]
     outline: Outline | None
-    pipe: QgsRasterPipe
+    pipe: LayerPipe
 
     def grid(
         self, asked: Extent, resolution: float | None = None, max_side_px: int = MAX_SIDE_PX
@@ -83,6 +119,21 @@ class LayerSnapshot:
             side = max(asked[2] - asked[0], asked[3] - asked[1])
             resolution = side / UNKNOWN_SIDE_PX
         return scaled_grid(asked, self.extent, resolution, self.levels, max_side_px)
+
+    def metres_per_unit(self, extent: Extent) -> float | None:
+        """Length on the ground of one map unit, eastwards in an extent's middle; None unknown."""
+        if not self.crs.isValid():
+            return None
+        measure = QgsDistanceArea()
+        measure.setSourceCrs(self.crs, QgsCoordinateTransformContext())
+        measure.setEllipsoid(self.crs.ellipsoidAcronym() or "EPSG:7030")
+        x, y = (extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2
+        step = max((extent[2] - extent[0]) * 1e-3, 1e-9)
+        try:
+            metres = measure.measureLine(QgsPointXY(x, y), QgsPointXY(x + step, y))
+        except QgsCsException:
+            return None
+        return metres / step if metres > 0 else None
 
 
 def take_snapshot(layer: QgsRasterLayer) -> LayerSnapshot:
@@ -174,7 +225,7 @@ def _own_size(provider: QgsRasterDataProvider) -> tuple[int, int] | None:
     return (width, height) if has_size and width > 0 and height > 0 else None
 
 
-def _copied_pipe(layer: QgsRasterLayer, provider: QgsRasterDataProvider) -> QgsRasterPipe:
+def _copied_pipe(layer: QgsRasterLayer, provider: QgsRasterDataProvider) -> LayerPipe:
     renderer = layer.renderer()
     if renderer is None:
         raise LayerError(
@@ -196,4 +247,4 @@ def _copied_pipe(layer: QgsRasterLayer, provider: QgsRasterDataProvider) -> QgsR
                     name=layer.name()
                 )
             )
-    return pipe
+    return LayerPipe(pipe)

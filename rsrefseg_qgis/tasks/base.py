@@ -46,7 +46,7 @@ class Monitor:
     """
 
     def __init__(self, report: Callable[[float, str], None] = lambda fraction, text: None) -> None:
-        self.report = report
+        self.report: Callable[[float, str], None] = report
         self.raster_feedback = QgsRasterBlockFeedback()
         self._stop = threading.Event()
 
@@ -108,13 +108,25 @@ class BaseTask(QgsTask):
 
     def finished(self, result: bool) -> None:
         """Tell the outcome; QGIS calls this on the main thread."""
-        if self.monitor.cancelled():
-            self._outcome = Cancelled()
-        self.ended.emit(self._outcome)
+        outcome = Cancelled() if self.monitor.cancelled() else self._outcome
+        # Let go of all that the work held now, in this thread; a task that refers to itself
+        # would keep files open until some thread collects garbage, or QGIS has quit.
+        self._work = _nothing
+        self._outcome = Cancelled()
+        self.monitor.report = _no_report
+        self.ended.emit(outcome)
 
     def _report(self, fraction: float, message: str) -> None:
         self.setProgress(100.0 * fraction)
         self.stepped.emit(fraction, message)
+
+
+def _nothing(monitor: Monitor) -> None:
+    pass
+
+
+def _no_report(fraction: float, message: str) -> None:
+    pass
 
 
 def _unexpected(error: Exception) -> RsRefSegPluginError:

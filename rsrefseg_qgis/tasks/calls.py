@@ -24,7 +24,10 @@ EVENTS_RETRY_S = 0.1
 
 
 def interruptible(
-    call: Callable[[], Value], monitor: Monitor, on_cancel: Callable[[], Any]
+    call: Callable[[], Value],
+    monitor: Monitor,
+    on_cancel: Callable[[], Any] = lambda: None,
+    meanwhile: Callable[[], Any] = lambda: None,
 ) -> Value:
     """Run a blocking call in a thread of its own and leave it when the monitor says so.
 
@@ -32,6 +35,7 @@ def interruptible(
         call: what to run.
         monitor: asked while waiting.
         on_cancel: run once, in yet another thread, when the monitor says stop.
+        meanwhile: run in this thread each time that it has waited a little.
 
     Raises:
         CancelledError: the monitor said stop; the call may still run to nobody's use.
@@ -53,6 +57,7 @@ def interruptible(
             if good:
                 return value  # type: ignore[no-any-return]
             raise value
+        meanwhile()
         if give_up_at is None and monitor.cancelled():
             give_up_at = time.monotonic() + CANCEL_WAIT_S
             _start(on_cancel)
@@ -68,20 +73,25 @@ def segment_call(
 ) -> SegmentResponse:
     """Ask the engine, with its progress on the way and a cancel that reaches it.
 
+    Args:
+        client: of the engine.
+        request: what to find.
+        monitor: asked while waiting.
+        on_event: told of the engine's events, in this thread.
+
     Raises:
         EngineError: the engine cannot.
         CancelledError: the monitor said stop.
     """
     over = threading.Event()
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
 
     def follow() -> None:
-        """Pass on events; the engine knows the request only once it has begun to read it."""
+        """Collect events; the engine knows the request only once it has begun to read it."""
         while not over.is_set():
             try:
                 for event in client.events(request.request_id):
-                    if over.is_set():
-                        return
-                    on_event(event)
+                    events.put(event)
                 return
             except EngineError:
                 over.wait(EVENTS_RETRY_S)
@@ -91,9 +101,14 @@ def segment_call(
         with contextlib.suppress(EngineError):
             client.cancel(request.request_id)
 
+    def tell() -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                on_event(events.get_nowait())
+
     _start(follow)
     try:
-        return interruptible(lambda: client.segment(request), monitor, cancel)
+        return interruptible(lambda: client.segment(request), monitor, cancel, tell)
     finally:
         over.set()
 

@@ -57,6 +57,15 @@ class SegmentJob:
     min_area_m2: float = 0.0
     simplify_m: float = 0.0
 
+    @property
+    def needs_model_resolution(self) -> bool:
+        """Whether nothing but the model can say how finely a map service is drawn."""
+        return (
+            self.snapshot.size is None
+            and self.resolution is None
+            and self.ground_resolution_m is None
+        )
+
 
 @dataclass(frozen=True)
 class PhraseAnswer:
@@ -97,18 +106,27 @@ def segment_task(job: SegmentJob, manager: EngineManager) -> BaseTask:
 
 
 def segment(job: SegmentJob, manager: EngineManager, monitor: Monitor) -> SegmentAnswer:
-    """Do the job in this thread: the same for the panel and for Processing.
+    """Do the job in this thread, once: the same for the panel and for Processing.
 
     Raises:
         RsRefSegPluginError: with what is wrong and the remedy.
         CancelledError: the monitor said stop.
     """
+    try:
+        return _segment(job, manager, monitor)
+    finally:
+        job.snapshot.pipe.release()
+
+
+def _segment(job: SegmentJob, manager: EngineManager, monitor: Monitor) -> SegmentAnswer:
     if manager.state is not EngineState.READY:
         monitor.report(0.0, tr("Starting the engine…"))
     # The model loads while the layer is read.
     client = manager.ensure(monitor.cancelled, wait_for_model=False)
-    tiff = _read(job, monitor)
-    image = interruptible(lambda: client.put_image(tiff), monitor, lambda: None)
+    if job.needs_model_resolution:
+        manager.ensure(monitor.cancelled)
+    tiff = _read(job, manager.health, monitor)
+    image = interruptible(lambda: client.put_image(tiff), monitor)
     if manager.state is not EngineState.READY:
         monitor.report(READ_TO, tr("Loading the model…"))
     client = manager.ensure(monitor.cancelled)
@@ -137,15 +155,26 @@ def segment(job: SegmentJob, manager: EngineManager, monitor: Monitor) -> Segmen
     )
 
 
-def _read(job: SegmentJob, monitor: Monitor) -> bytes:
+def _read(job: SegmentJob, health: Health | None, monitor: Monitor) -> bytes:
     monitor.report(READ_FROM, tr("Reading the layer…"))
     span = READ_TO - READ_FROM
     return export_geotiff(
         job.snapshot,
-        job.snapshot.grid(job.extent, job.resolution),
+        job.snapshot.grid(job.extent, _resolution(job, health)),
         feedback=monitor.raster_feedback,
         progress=lambda part: monitor.report(READ_FROM + span * part, tr("Reading the layer…")),
     )
+
+
+def _resolution(job: SegmentJob, health: Health | None) -> float | None:
+    """Map units per pixel at which a map service is drawn."""
+    if job.resolution is not None:
+        return job.resolution
+    wanted_m = job.ground_resolution_m
+    if wanted_m is None and health is not None and health.model is not None:
+        wanted_m = health.model.default_resolution_m
+    scale = job.snapshot.metres_per_unit(job.extent)
+    return wanted_m / scale if wanted_m and scale else None
 
 
 def _pass_on(event: Event, monitor: Monitor) -> None:

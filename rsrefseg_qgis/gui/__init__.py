@@ -1,0 +1,1 @@
+"""Panel, map tools and dialogs: they emit typed requests and show state."""

@@ -1,0 +1,79 @@
+"""The panel's last line: how the engine is, which model, on which device."""
+
+from __future__ import annotations
+
+from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+
+from rsrefseg_qgis.errors import tr
+
+from .state import Activity, EngineStatus, EngineView, PanelView
+
+# Legible on light and dark themes.
+DOT_COLOURS = {
+    EngineStatus.NOT_INSTALLED: "#d9822b",
+    EngineStatus.STOPPED: "#8a8f98",
+    EngineStatus.STARTING: "#d9a400",
+    EngineStatus.READY: "#2e9e5b",
+    EngineStatus.BUSY: "#2f7ed8",
+    EngineStatus.FAILED: "#d64545",
+}
+
+
+def status_text(status: EngineStatus) -> str:
+    """A status in the user's words."""
+    return {
+        EngineStatus.NOT_INSTALLED: tr("Engine not installed"),
+        EngineStatus.STOPPED: tr("Engine starts with the first question"),
+        EngineStatus.STARTING: tr("Engine is starting…"),
+        EngineStatus.READY: tr("Engine ready"),
+        EngineStatus.BUSY: tr("Engine at work"),
+        EngineStatus.FAILED: tr("Engine failed"),
+    }[status]
+
+
+def engine_text(view: EngineView) -> str:
+    """Status, model and device in one line."""
+    parts = [status_text(view.status)]
+    if view.status in (EngineStatus.READY, EngineStatus.BUSY):
+        parts += [part for part in (view.model, view.device) if part]
+    return " · ".join(parts)
+
+
+class EngineLine(QWidget):
+    """A coloured dot, a line of text with details in its tooltip, and a button to install."""
+
+    install_asked = pyqtSignal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._dot = QLabel()
+        self._dot.setFixedSize(10, 10)
+        self.label = QLabel()
+        self.label.setObjectName("engineLabel")
+        self.label.setAccessibleName(tr("State of the engine"))
+        self.label.setWordWrap(True)
+        self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.install_button = QToolButton()
+        self.install_button.setObjectName("installButton")
+        self.install_button.setText(tr("Install engine…"))
+        self.install_button.setToolTip(
+            tr("Install the engine into a folder of its own; QGIS's Python is left alone")
+        )
+        self.install_button.clicked.connect(self.install_asked.emit)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(self._dot)
+        row.addWidget(self.label)
+        row.addWidget(self.install_button)
+
+    def show_view(self, view: PanelView) -> None:
+        """Show the engine of a view."""
+        engine = view.engine
+        colour = DOT_COLOURS[engine.status]
+        self._dot.setStyleSheet(f"background: {colour}; border-radius: 5px;")
+        self.label.setText(engine_text(engine))
+        self.label.setToolTip("\n".join(engine.details))
+        missing = engine.status is EngineStatus.NOT_INSTALLED
+        self.install_button.setVisible(missing and view.activity is not Activity.INSTALLING)

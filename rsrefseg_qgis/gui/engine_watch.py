@@ -1,0 +1,115 @@
+"""Brings the engine's state, which changes in any thread, to the panel on the main thread."""
+
+from __future__ import annotations
+
+from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
+
+from rsrefseg_qgis.engine.install import Installer
+from rsrefseg_qgis.engine.manager import EngineManager, EngineState
+from rsrefseg_qgis.engine.wire import Health
+from rsrefseg_qgis.errors import tr
+
+from .state import EngineStatus, EngineView, PanelState
+
+LOOK_EVERY_MS = 2000
+STATUS = {
+    EngineState.STOPPED: EngineStatus.STOPPED,
+    EngineState.STARTING: EngineStatus.STARTING,
+    EngineState.LOADING: EngineStatus.STARTING,
+    EngineState.READY: EngineStatus.READY,
+    EngineState.FAILED: EngineStatus.FAILED,
+}
+
+
+class EngineWatch(QObject):
+    """Keeps the engine's part of the panel's state true.
+
+    Args:
+        manager: the engine.
+        state: where to show it.
+        parent: its owner.
+    """
+
+    _changed = pyqtSignal()
+
+    def __init__(self, manager: EngineManager, state: PanelState, parent: QObject) -> None:
+        super().__init__(parent)
+        self._manager = manager
+        self._state = state
+        self._health: Health | None = None
+        self._changed.connect(self.look)
+        self._listener = lambda engine_state: self._changed.emit()
+        manager.subscribe(self._listener)
+        # nobody tells when an idle process is killed
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self.look)
+        self._timer.start(LOOK_EVERY_MS)
+        self.look()
+
+    def take_health(self, health: Health | None) -> None:
+        """Show what the engine said of itself after a request."""
+        if health is not None:
+            self._health = health
+        self.look()
+
+    def look(self) -> None:
+        """Show how the engine is now."""
+        engine_state = self._manager.state
+        status = STATUS[engine_state]
+        if status in (EngineStatus.STOPPED, EngineStatus.FAILED) and self._is_missing():
+            status = EngineStatus.NOT_INSTALLED
+        if status is not EngineStatus.READY:
+            self._health = None
+            self._state.change(engine=EngineView(status, details=self._failure(status)))
+            return
+        health = self._health or self._manager.health
+        self._state.change(engine=EngineView(status) if health is None else ready_view(health))
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._timer.stop()
+        self._manager.unsubscribe(self._listener)
+
+    def _is_missing(self) -> bool:
+        settings = self._manager.settings
+        if settings.engine_url or settings.engine_python:
+            return False
+        return not Installer(settings).is_installed
+
+    def _failure(self, status: EngineStatus) -> tuple[str, ...]:
+        error = self._manager.last_error
+        return (error,) if status is EngineStatus.FAILED and error else ()
+
+
+def ready_view(health: Health) -> EngineView:
+    """What to show of an engine that is ready."""
+    details = [tr("Engine {version}").format(version=health.engine_version)]
+    if health.model is not None:
+        details.append(tr("Model: {name}").format(name=health.model.name))
+    if health.device is not None:
+        details.append(
+            tr("Device: {name}, {precision}. {why}").format(
+                name=health.device.name, precision=health.device.precision, why=health.device.why
+            )
+        )
+    if health.cache is not None:
+        details.append(
+            tr("Ready for further phrases: {count} images, {size:.0f} of {budget:.0f} MB").format(
+                count=health.cache.images,
+                size=health.cache.bytes / 1e6,
+                budget=health.cache.budget_bytes / 1e6,
+            )
+        )
+    return EngineView(
+        EngineStatus.READY,
+        model=health.model.name if health.model else "",
+        device=_short_device(health),
+        details=tuple(details),
+        examples=health.model.vocabulary_examples if health.model else (),
+    )
+
+
+def _short_device(health: Health) -> str:
+    if health.device is None:
+        return ""
+    return "CPU" if health.device.kind == "cpu" else health.device.name

@@ -1,0 +1,287 @@
+"""The panel: asks for one thing at a time and shows how it goes."""
+
+from __future__ import annotations
+
+from html import escape
+
+from qgis.core import QgsApplication, QgsMapLayer, QgsMapLayerProxyModel, QgsRasterLayer
+from qgis.gui import (
+    QgsDockWidget,
+    QgsFilterLineEdit,
+    QgsMapCanvas,
+    QgsMapLayerComboBox,
+    QgsScrollArea,
+)
+from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rsrefseg_qgis.errors import InputError, LayerError, PhraseError, tr
+from rsrefseg_qgis.paths import resource
+from rsrefseg_qgis.settings import Settings
+from rsrefseg_qgis.tasks.phrases import split_phrases
+
+from .engine_line import EngineLine
+from .extent import ExtentChooser
+from .request import AskRequest, ExtentMode
+from .state import Activity, PanelState, PanelView
+
+EXAMPLES = ("all buildings", "the red-roofed building left of the road")
+SHOWN_EXAMPLES = 3
+
+
+class Panel(QgsDockWidget):
+    """The dock widget; holds no work and no result, only what is typed and chosen.
+
+    Args:
+        canvas: the map.
+        state: what to show.
+        settings: what to start with.
+        parent: QGIS's main window.
+    """
+
+    asked = pyqtSignal(object)
+    """`AskRequest`: the user wants something found."""
+    refused = pyqtSignal(object)
+    """`InputError`: what was typed or chosen cannot be asked."""
+    cancel_asked = pyqtSignal()
+    export_asked = pyqtSignal()
+    install_asked = pyqtSignal()
+
+    def __init__(
+        self,
+        canvas: QgsMapCanvas,
+        state: PanelState,
+        settings: Settings,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(tr("RSRefSeg"), parent)
+        self.setObjectName("rsrefsegPanel")
+        self.setWindowIcon(QIcon(str(resource("icons/rsrefseg.svg"))))
+        self._state = state
+        self._settings = settings
+        self._build(canvas)
+        self._connect()
+        self.phrase_edit.setText(settings.last_phrase)
+        mode = ExtentMode(settings.extent_mode)
+        self.extent.set_mode(ExtentMode.CANVAS if mode is ExtentMode.DRAWN else mode)
+        state.subscribe(self._show)
+
+    def follow_layer(self, layer: QgsMapLayer | None) -> None:
+        """Choose the layer that became active, when it is a raster."""
+        if isinstance(layer, QgsRasterLayer):
+            self.raster_combo.setLayer(layer)
+
+    def request(self) -> AskRequest:
+        """What is typed and chosen.
+
+        Raises:
+            PhraseError: there is no phrase.
+            LayerError: there is no raster or no extent.
+        """
+        layer = self.raster_combo.currentLayer()
+        if layer is None:
+            raise LayerError(tr("There is no raster to look at; add a raster layer first."))
+        phrases = split_phrases(self.phrase_edit.text())
+        if not phrases:
+            raise PhraseError(
+                tr("Type what to look for, such as “{example}”.").format(example=tr(EXAMPLES[0]))
+            )
+        return AskRequest(
+            layer_id=layer.id(),
+            phrases=phrases,
+            extent=self.extent.asked(),
+            threshold=self._settings.threshold,
+            min_area_m2=self._settings.min_area_m2,
+            simplify_m=self._settings.simplify_m,
+        )
+
+    def close_for_good(self) -> None:
+        """Leave nothing behind on the map and in the state."""
+        self._state.unsubscribe(self._show)
+        self.extent.close_tools()
+
+    # -- building
+
+    def _build(self, canvas: QgsMapCanvas) -> None:
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(9, 9, 9, 9)
+        column.setSpacing(8)
+        column.addLayout(self._where(canvas))
+        column.addLayout(self._what())
+        column.addLayout(self._buttons())
+        column.addWidget(self._progress())
+        column.addWidget(self._result())
+        column.addStretch(1)
+        column.addWidget(_line())
+        self.engine_line = EngineLine()
+        column.addWidget(self.engine_line)
+        scroll = QgsScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(body)
+        self.setWidget(scroll)
+
+    def _where(self, canvas: QgsMapCanvas) -> QFormLayout:
+        self.raster_combo = QgsMapLayerComboBox()
+        self.raster_combo.setObjectName("rasterCombo")
+        self.raster_combo.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
+        self.raster_combo.setAccessibleName(tr("Raster layer"))
+        self.raster_combo.setToolTip(tr("The raster layer to look at, as it is drawn on the map"))
+        self.raster_combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.extent = ExtentChooser(canvas)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setHorizontalSpacing(9)
+        form.setVerticalSpacing(6)
+        form.addRow(tr("Raster"), self.raster_combo)
+        form.addRow(tr("Extent"), self.extent)
+        return form
+
+    def _what(self) -> QVBoxLayout:
+        title = QLabel(tr("What to find"))
+        self.phrase_edit = QgsFilterLineEdit()
+        self.phrase_edit.setObjectName("phraseEdit")
+        self.phrase_edit.setAccessibleName(tr("Phrase"))
+        self.phrase_edit.setPlaceholderText(tr("e.g. the red-roofed building left of the road"))
+        self.phrase_edit.setToolTip(
+            tr("Say in words what to find; several phrases are separated by semicolons")
+        )
+        self.phrase_edit.setShowSearchIcon(True)
+        self.phrase_edit.setMinimumHeight(28)
+        title.setBuddy(self.phrase_edit)
+        self.examples_label = QLabel()
+        self.examples_label.setObjectName("examplesLabel")
+        self.examples_label.setWordWrap(True)
+        self.examples_label.setAccessibleName(tr("Examples"))
+        small = self.examples_label.font()
+        small.setPointSizeF(small.pointSizeF() * 0.9)
+        self.examples_label.setFont(small)
+        column = QVBoxLayout()
+        column.setSpacing(4)
+        column.addWidget(title)
+        column.addWidget(self.phrase_edit)
+        column.addWidget(self.examples_label)
+        return column
+
+    def _buttons(self) -> QHBoxLayout:
+        self.segment_button = QPushButton(tr("Segment"))
+        self.segment_button.setObjectName("segmentButton")
+        self.segment_button.setIcon(QIcon(str(resource("icons/rsrefseg.svg"))))
+        self.segment_button.setToolTip(tr("Find it and draw the outlines (Enter)"))
+        self.cancel_button = QPushButton(tr("Cancel"))
+        self.cancel_button.setObjectName("cancelButton")
+        self.cancel_button.setIcon(QgsApplication.getThemeIcon("/mTaskCancel.svg"))
+        self.cancel_button.setToolTip(tr("Stop what is going on"))
+        row = QHBoxLayout()
+        row.addWidget(self.segment_button, 2)
+        row.addWidget(self.cancel_button, 1)
+        return row
+
+    def _progress(self) -> QWidget:
+        self.progress_bar = QProgressBar()
+        self.progress_bar.setObjectName("progressBar")
+        self.progress_bar.setAccessibleName(tr("Progress"))
+        self.progress_bar.setRange(0, 100)
+        self.progress_bar.setTextVisible(False)
+        self.progress_bar.setFixedHeight(6)
+        self.progress_label = QLabel()
+        self.progress_label.setObjectName("progressLabel")
+        self.progress_label.setWordWrap(True)
+        self._progress_box = QWidget()
+        column = QVBoxLayout(self._progress_box)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(3)
+        column.addWidget(self.progress_bar)
+        column.addWidget(self.progress_label)
+        return self._progress_box
+
+    def _result(self) -> QWidget:
+        self.result_label = QLabel()
+        self.result_label.setObjectName("resultLabel")
+        self.result_label.setWordWrap(True)
+        self.result_label.setAccessibleName(tr("Result"))
+        self.export_button = QPushButton(tr("Export to GeoPackage…"))
+        self.export_button.setObjectName("exportButton")
+        self.export_button.setIcon(QgsApplication.getThemeIcon("/mActionFileSave.svg"))
+        self.export_button.setToolTip(tr("Write the result into a GeoPackage"))
+        self._result_box = QWidget()
+        column = QVBoxLayout(self._result_box)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        column.addWidget(_line())
+        column.addWidget(self.result_label)
+        column.addWidget(self.export_button)
+        return self._result_box
+
+    def _connect(self) -> None:
+        self.segment_button.clicked.connect(self._ask)
+        self.phrase_edit.returnPressed.connect(self._ask)
+        self.cancel_button.clicked.connect(self.cancel_asked.emit)
+        self.export_button.clicked.connect(self.export_asked.emit)
+        self.engine_line.install_asked.connect(self.install_asked.emit)
+        self.examples_label.linkActivated.connect(self._take_example)
+        self.extent.changed.connect(self._remember_extent)
+
+    # -- doing
+
+    def _ask(self) -> None:
+        if self._state.view.activity is not Activity.IDLE:
+            return
+        try:
+            request = self.request()
+        except InputError as error:
+            self.refused.emit(error)
+            return
+        self._settings.last_phrase = self.phrase_edit.text()
+        self.asked.emit(request)
+
+    def _take_example(self, phrase: str) -> None:
+        self.phrase_edit.setText(phrase)
+        self.phrase_edit.setFocus()
+
+    def _remember_extent(self) -> None:
+        self._settings.extent_mode = self.extent.mode.value
+
+    # -- showing
+
+    def _show(self, view: PanelView) -> None:
+        idle = view.activity is Activity.IDLE
+        self.segment_button.setEnabled(idle)
+        self.cancel_button.setEnabled(not idle)
+        self.cancel_button.setVisible(not idle)
+        self._progress_box.setVisible(not idle)
+        self.progress_bar.setValue(round(100 * view.fraction))
+        self.progress_label.setText(view.message)
+        self._result_box.setVisible(bool(view.summary))
+        self.result_label.setText(view.summary)
+        self.export_button.setEnabled(idle and bool(view.result_ids))
+        self.engine_line.show_view(view)
+        self._show_examples(view.engine.examples or tuple(tr(text) for text in EXAMPLES))
+
+    def _show_examples(self, examples: tuple[str, ...]) -> None:
+        links = " · ".join(
+            f'<a href="{escape(text)}">{escape(text)}</a>' for text in examples[:SHOWN_EXAMPLES]
+        )
+        text = tr("Try: {examples}").format(examples=links)
+        if self.examples_label.text() != text:
+            self.examples_label.setText(text)
+
+
+def _line() -> QFrame:
+    line = QFrame()
+    line.setFrameShape(QFrame.Shape.HLine)
+    line.setFrameShadow(QFrame.Shadow.Sunken)
+    return line

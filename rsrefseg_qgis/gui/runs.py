@@ -1,0 +1,232 @@
+"""Starts the work that the panel asks for and brings its outcome back, one piece at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qgis.core import QgsApplication, QgsProject, QgsRasterLayer, QgsVectorLayer
+from qgis.PyQt.QtCore import QObject
+
+from rsrefseg_qgis.engine.manager import EngineManager
+from rsrefseg_qgis.errors import (
+    EngineNotInstalledError,
+    LayerError,
+    RsRefSegPluginError,
+    tr,
+)
+from rsrefseg_qgis.layers.geopackage import ExportMode, prepare_export
+from rsrefseg_qgis.layers.grid import Extent
+from rsrefseg_qgis.layers.result import add_above, make_layer
+from rsrefseg_qgis.layers.snapshot import LayerSnapshot, take_snapshot, to_layer_extent
+from rsrefseg_qgis.tasks.base import BaseTask, Done, Failed, Outcome
+from rsrefseg_qgis.tasks.export import export_task
+from rsrefseg_qgis.tasks.install import install_task
+from rsrefseg_qgis.tasks.segment import SegmentAnswer, SegmentJob, segment_task
+from rsrefseg_qgis.tasks.sentences import nothing_text, summary_text, unknown_text
+
+from .engine_watch import EngineWatch
+from .messages import Messenger
+from .request import AskedExtent, AskRequest, ExtentMode
+from .state import Activity, PanelState
+
+logger = logging.getLogger(__name__)
+
+
+class Runs(QObject):
+    """At most one piece of work at a time; each has a token, and what comes late is dropped.
+
+    Args:
+        manager: the engine.
+        state: told what is going on.
+        watch: told what the engine says of itself.
+        messenger: tells the user.
+        parent: its owner.
+    """
+
+    def __init__(
+        self,
+        manager: EngineManager,
+        state: PanelState,
+        watch: EngineWatch,
+        messenger: Messenger,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._manager = manager
+        self._state = state
+        self._watch = watch
+        self._messenger = messenger
+        self._token = 0
+        self._tasks: dict[int, BaseTask] = {}
+        self._raster_id = ""
+        project = QgsProject.instance()
+        project.layersWillBeRemoved.connect(self._on_layers_removed)
+        project.cleared.connect(self._on_project_cleared)
+
+    # -- what can be asked for
+
+    def ask(self, request: AskRequest) -> None:
+        """Find phrases in a layer."""
+        try:
+            job = self._job(request)
+        except RsRefSegPluginError as error:
+            self._messenger.error(str(error))
+            return
+        self._raster_id = request.layer_id
+        self._start(Activity.ASKING, segment_task(job, self._manager), self._show_answer)
+
+    def export(self, layer_ids: tuple[str, ...], path: Path, mode: ExportMode) -> None:
+        """Write result layers into a GeoPackage, each under its own name."""
+        project = QgsProject.instance()
+        layers = [project.mapLayer(layer_id) for layer_id in layer_ids]
+        kept = [layer for layer in layers if isinstance(layer, QgsVectorLayer)]
+        if not kept:
+            self._messenger.error(tr("The result's layer is gone; ask again."))
+            return
+        context = project.transformContext()
+        jobs = []
+        for index, layer in enumerate(kept):
+            how = mode
+            if index and mode in (ExportMode.NEW_FILE, ExportMode.REPLACE_FILE):
+                how = ExportMode.NEW_LAYER
+            jobs.append(prepare_export(layer, path, how, layer.name(), context))
+        self._start(Activity.EXPORTING, export_task(tuple(jobs)), self._show_export)
+
+    def install(self) -> None:
+        """Install the engine."""
+        task = install_task(self._manager.settings)
+        self._start(Activity.INSTALLING, task, lambda value: self._show_installed())
+
+    def cancel(self) -> None:
+        """Stop what is going on; the panel is free at once."""
+        task = self._tasks.get(self._token)
+        self._token += 1
+        if task is not None:
+            task.cancel()
+        self._state.change(activity=Activity.IDLE, fraction=0.0, message="")
+
+    def close(self) -> None:
+        """Stop everything and listen no more."""
+        project = QgsProject.instance()
+        project.layersWillBeRemoved.disconnect(self._on_layers_removed)
+        project.cleared.disconnect(self._on_project_cleared)
+        self._token += 1
+        for task in list(self._tasks.values()):
+            task.cancel()
+
+    # -- preparing
+
+    def _job(self, request: AskRequest) -> SegmentJob:
+        layer = QgsProject.instance().mapLayer(request.layer_id)
+        if not isinstance(layer, QgsRasterLayer):
+            raise LayerError(tr("The raster layer is gone; choose another."))
+        snapshot = take_snapshot(layer)
+        extent, resolution = resolve_extent(request.extent, snapshot, layer)
+        snapshot.grid(extent, resolution)  # says now when there is nothing to look at
+        return SegmentJob(
+            snapshot=snapshot,
+            extent=extent,
+            phrases=request.phrases,
+            resolution=resolution,
+            threshold=request.threshold,
+            min_area_m2=request.min_area_m2,
+            simplify_m=request.simplify_m,
+        )
+
+    def _start(self, activity: Activity, task: BaseTask, show: Callable[[Any], None]) -> None:
+        self._token += 1
+        token = self._token
+        self._tasks[token] = task
+        task.stepped.connect(lambda fraction, text: self._on_step(token, fraction, text))
+        task.ended.connect(lambda outcome: self._on_end(token, outcome, show))
+        self._state.change(activity=activity, fraction=0.0, message=task.description())
+        QgsApplication.taskManager().addTask(task)
+
+    # -- what comes back
+
+    def _on_step(self, token: int, fraction: float, text: str) -> None:
+        if token == self._token:
+            self._state.change(fraction=fraction, message=text)
+
+    def _on_end(self, token: int, outcome: Outcome, show: Callable[[Any], None]) -> None:
+        self._tasks.pop(token, None)
+        if token != self._token:
+            logger.debug("dropped a late outcome")
+            return
+        self._state.change(activity=Activity.IDLE, fraction=0.0, message="")
+        self._watch.look()
+        try:
+            if isinstance(outcome, Done):
+                show(outcome.value)
+            elif isinstance(outcome, Failed):
+                self._show_failure(outcome.error)
+        except RsRefSegPluginError as error:
+            self._messenger.error(str(error))
+
+    def _show_failure(self, error: RsRefSegPluginError) -> None:
+        if isinstance(error, EngineNotInstalledError):
+            self._messenger.offer(str(error), tr("Install engine…"), self.install)
+        else:
+            self._messenger.error(str(error))
+
+    def _show_answer(self, answer: SegmentAnswer) -> None:
+        self._watch.take_health(answer.health)
+        project = QgsProject.instance()
+        snapshot = answer.job.snapshot
+        ids = []
+        for phrase in answer.phrases:
+            if not phrase.features:
+                self._messenger.info(nothing_text(phrase))
+                continue
+            layer = make_layer(phrase.record, phrase.features, snapshot.crs)
+            add_above(layer, snapshot.layer_id, project)
+            ids.append(layer.id())
+            if phrase.unknown_words:
+                self._messenger.warning(unknown_text(phrase.unknown_words))
+        for warning in answer.response.warnings:
+            self._messenger.warning(warning)
+        self._state.change(summary=summary_text(answer), result_ids=tuple(ids))
+
+    def _show_export(self, path: Path) -> None:
+        self._messenger.success(tr("Exported to {path}.").format(path=path))
+
+    def _show_installed(self) -> None:
+        self._messenger.success(tr("The engine is installed; ask for something."))
+
+    # -- what happens meanwhile
+
+    def _on_layers_removed(self, layer_ids: list[str]) -> None:
+        gone = set(layer_ids)
+        left = tuple(item for item in self._state.view.result_ids if item not in gone)
+        if left != self._state.view.result_ids:
+            self._state.change(result_ids=left)
+        asking = self._state.view.activity is Activity.ASKING
+        if asking and self._raster_id in gone:
+            self.cancel()
+            self._messenger.info(tr("The raster layer was removed; the search in it was stopped."))
+
+    def _on_project_cleared(self) -> None:
+        if self._state.view.activity is Activity.ASKING:
+            self.cancel()
+        self._state.change(summary="", result_ids=())
+
+
+def resolve_extent(
+    asked: AskedExtent, snapshot: LayerSnapshot, layer: QgsRasterLayer
+) -> tuple[Extent, float | None]:
+    """An asked extent in the layer's CRS, and the screen's pixel size there.
+
+    Raises:
+        LayerError: it cannot be transformed.
+    """
+    if asked.mode is ExtentMode.LAYER or asked.rectangle is None:
+        return snapshot.extent, None
+    context = QgsProject.instance().transformContext()
+    extent = to_layer_extent(asked.rectangle, asked.rectangle.crs(), layer, context)
+    if not asked.map_units_per_pixel or asked.rectangle.width() <= 0:
+        return extent, None
+    scale = (extent[2] - extent[0]) / asked.rectangle.width()
+    return extent, asked.map_units_per_pixel * scale
