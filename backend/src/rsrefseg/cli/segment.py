@@ -1,4 +1,4 @@
-"""`rsrefseg segment`: phrases on a raster, polygons into a GeoPackage."""
+"""`rsrefseg segment`: phrases on rasters, polygons into a GeoPackage."""
 
 from __future__ import annotations
 
@@ -10,16 +10,28 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from rsrefseg.predict.scene import SegmentRequest, SegmentResult
-    from rsrefseg.predict.types import ModelInfo, Predictor
+    from rsrefseg.batch.job import Job, JobReport
+    from rsrefseg.predict.types import Predictor
 
 Extent = tuple[float, float, float, float]
 
 
 def segment(
-    image: Annotated[Path, typer.Argument(help="A raster file.")],
-    phrases: Annotated[list[str], typer.Argument(metavar="PHRASE...", help="What to look for.")],
+    image: Annotated[
+        str,
+        typer.Argument(help="A raster, a folder of them, a pattern such as 'tiles/*.tif', @LIST."),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="GeoPackage to write.")],
+    phrases: Annotated[
+        list[str] | None, typer.Argument(metavar="[PHRASE]...", help="What to look for.")
+    ] = None,
+    phrases_from: Annotated[
+        Path | None, typer.Option(help="A text file, or a layer or table with a phrase column.")
+    ] = None,
+    phrase_column: Annotated[str, typer.Option(help="The column's name.")] = "phrase",
+    layer_per_phrase: Annotated[
+        bool, typer.Option("--layer-per-phrase", help="A layer for each phrase, not one for all.")
+    ] = False,
     threshold: Annotated[float, typer.Option(help="Probability that a pixel must exceed.")] = 0.5,
     presence_threshold: Annotated[
         float | None,
@@ -39,22 +51,21 @@ def segment(
         Path | None, typer.Option(help="Weights file; default: the bundled model.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a job that was stopped or killed.")
+    ] = False,
 ) -> None:
-    """Find phrases on a raster and write the polygons to a GeoPackage."""
-    from rich.console import Console
+    """Find phrases on rasters and write the polygons to a GeoPackage.
 
-    from rsrefseg.geo.raster import open_raster
-    from rsrefseg.geo.vector import check_output
+    A job that was stopped or killed keeps what it has done beside the output; the same command
+    with --resume goes on there.
+    """
+    from rsrefseg.batch.job import Job
+    from rsrefseg.batch.sources import find_phrases, find_rasters
     from rsrefseg.predict.scene import SegmentRequest
 
-    console = Console(stderr=True)
-    check_output(output, overwrite=overwrite)
-    # What GDAL reads without a plain file, such as /vsis3/, is named by a text.
-    source = str(image) if str(image).startswith("/vsi") else image
-    with open_raster(source):
-        pass
     request = SegmentRequest(
-        phrases=tuple(phrases),
+        phrases=tuple(find_phrases(phrases or [], phrases_from, phrase_column)),
         threshold=threshold,
         presence_threshold=presence_threshold,
         min_area_m2=min_area_m2,
@@ -62,60 +73,76 @@ def segment(
         ground_resolution_m=resolution_m,
         extent=extent,
     )
+    sources = tuple(find_rasters([image]))
+    run(Job(sources, request, output, layer_per_phrase, overwrite, resume), device, weights)
+
+
+def run(job: Job, device: str, weights: Path | None) -> None:
+    """Do a job with progress on the terminal.
+
+    Args:
+        job: what to do.
+        device: auto, cpu, cuda or mps.
+        weights: a weights file; the bundled one when None.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from rsrefseg.batch.job import run_job
+
+    console = Console(stderr=True)
+    check_early(job)
     with console.status("Loading the model."):
-        from rsrefseg.predict.segmenter import Segmenter
-        from rsrefseg.weights.files import bundled_weights
-
-        predictor = Segmenter.from_file(weights or bundled_weights(), device=device)
-    result = _run(console, predictor, source, request)
-    _write(output, result, predictor.info, image, overwrite=overwrite)
-    _report(console, result, output)
-
-
-def _run(
-    console: Console, predictor: Predictor, source: str | Path, request: SegmentRequest
-) -> SegmentResult:
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from rsrefseg.predict.scene import segment_raster
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+        predictor = _load(job, device, weights)
+    columns = (BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    with Progress(
+        *columns, TextColumn("{task.description}"), console=console, transient=True
+    ) as bar:
         task = bar.add_task("Looking.", total=1.0)
 
-        def progress(fraction: float, message: str) -> None:
-            bar.update(task, completed=fraction, description=message)
+        def progress(fraction: float, sentence: str) -> None:
+            bar.update(task, completed=fraction, description=sentence)
 
-        return segment_raster(predictor, source, request, progress)
-
-
-def _write(
-    output: Path, result: SegmentResult, model: ModelInfo, image: Path, *, overwrite: bool
-) -> None:
-    from datetime import datetime, timezone
-
-    from rsrefseg import __version__
-    from rsrefseg.geo.vector import Provenance, write_geopackage
-
-    provenance = Provenance(
-        model=model.name,
-        model_hash=model.sha256,
-        source=str(image),
-        engine_version=__version__,
-        created=datetime.now(timezone.utc),
-    )
-    layers = [(phrase.phrase, phrase.features) for phrase in result.results]
-    write_geopackage(output, layers, result.crs, provenance, overwrite=overwrite)
+        report = run_job(job, predictor, progress)
+    _print(console, report, job.output)
 
 
-def _report(console: Console, result: SegmentResult, output: Path) -> None:
-    for sentence in result.warnings:
-        console.print(f"Note: {sentence}", highlight=False, markup=False, style="yellow")
-    for phrase in result.results:
-        count = len(phrase.features)
+def check_early(job: Job) -> None:
+    """Meet the usual mistakes before the model is loaded."""
+    from rsrefseg.geo.raster import open_raster
+    from rsrefseg.geo.vector import check_output
+
+    # What is there already may be this very job's, complete: the job finds out.
+    check_output(job.output, overwrite=job.overwrite or job.resume)
+    for source in job.sources:
+        with open_raster(source if source.startswith("/vsi") else Path(source)):
+            pass
+
+
+def _load(job: Job, device: str, weights: Path | None) -> Predictor:
+    from rsrefseg.batch.job import precision_of
+    from rsrefseg.predict.segmenter import Segmenter
+    from rsrefseg.weights.files import bundled_weights
+
+    begun = precision_of(job.output) if job.resume and device == "auto" else None
+    device, precision = begun or (device, "auto")
+    return Segmenter.from_file(weights or bundled_weights(), device=device, precision=precision)
+
+
+def _print(console: Console, report: JobReport, output: Path) -> None:
+    def say(text: str, style: str = "") -> None:
+        console.print(text, highlight=False, markup=False, style=style, soft_wrap=True)
+
+    if report.already_done:
+        say(f"{output} is complete already.")
+        return
+    for sentence in report.warnings:
+        say(f"Note: {sentence}", "yellow")
+    for phrase, total in report.phrases.items():
+        count = total.polygons
         found = f"{count} polygon{'' if count == 1 else 's'}" if count else "nothing matches"
-        presence = "" if phrase.presence is None else f", presence {phrase.presence:.2f}"
-        line = f"{phrase.phrase}: {found} (score {phrase.score:.2f}{presence})"
-        console.print(line, highlight=False, markup=False)
-    seconds = result.timings.total_s
-    console.print(f"Wrote {output} in {seconds:.1f} s.", highlight=False, markup=False)
+        presence = "" if total.presence is None else f", presence {total.presence:.2f}"
+        say(f"{phrase}: {found} (score {total.score:.2f}{presence})")
+    before = report.windows - report.looked
+    kept = f", {before} of {report.windows} windows were done before" if before else ""
+    say(f"Wrote {output} in {report.timings.total_s:.1f} s{kept}.")

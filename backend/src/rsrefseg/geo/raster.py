@@ -26,6 +26,26 @@ from rsrefseg.geo.stretch import Stretch, percentile_stretch
 
 # The longer side of the decimated read that the stretch is computed from.
 STRETCH_SAMPLE_PX = 1024
+# What counts as a raster in a folder.
+RASTER_SUFFIXES = frozenset(
+    [
+        ".tif",
+        ".tiff",
+        ".jp2",
+        ".j2k",
+        ".vrt",
+        ".img",
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".ecw",
+        ".sid",
+        ".bil",
+        ".bsq",
+        ".ntf",
+        ".webp",
+    ]
+)
 _NO_CRS_WARNING = (
     "The raster has no CRS, so areas in square metres and the ground resolution are unknown: "
     "assign the right CRS for both."

@@ -165,7 +165,8 @@ def segment_raster(
                 predictor, raster, plan, phrases, request, store, timings, tell, cancelled
             )
             warnings = [*raster.warnings]
-            warnings += scene_warnings(predictor, phrases, len(plan.windows), drawn)
+            any_data = any(result.any_data for result in drawn)
+            warnings += scene_warnings(predictor, phrases, len(plan.windows), any_data=any_data)
             if keep and isinstance(store, MemoryStore):
                 keep(store, plan, raster, warnings)
     tell(1.0, "Done.")

@@ -1,0 +1,1 @@
+"""Whole jobs: many rasters, many phrases, killed and resumed, on one machine or many."""

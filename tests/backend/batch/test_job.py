@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import os
+import random
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import pytest
+from rsrefseg.batch.folder import JobFolder
+from rsrefseg.batch.job import Job, precision_of, run_job
+from rsrefseg.errors import CancelledError, InputError, OutputError, RasterError
+from rsrefseg.predict.scene import SegmentRequest
+
+from tests.support.stand_in import StandIn
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def scene(make_raster):
+    """A raster of many windows with things across their borders."""
+    rng = np.random.default_rng(5)
+    bands = np.zeros((3, 400, 500), np.uint8)
+    bands[0] = 220 * (np.kron(rng.random((40, 50)) < 0.4, np.ones((10, 10))) > 0)
+    bands[1, 100:120] = 255
+    return make_raster(bands, name="scene.tif")
+
+
+def make_job(scene, output, *phrases, **options):
+    request = SegmentRequest(phrases or ("red", "green things"), ground_resolution_m=0.5)
+    return Job((str(scene),), request, output, **options)
+
+
+def table(path, layer="segments"):
+    meta, _, geometry, columns = pyogrio.raw.read(path, layer=layer)
+    return geometry.tolist(), dict(zip(meta["fields"], columns, strict=True))
+
+
+def test_a_job_writes_everything_and_cleans_up(scene, tmp_path):
+    told = []
+    output = tmp_path / "out.gpkg"
+    report = run_job(make_job(scene, output), StandIn(), lambda f, s: told.append((f, s)))
+    assert report.windows == report.looked > 50
+    geometry, rows = table(output)
+    assert len(geometry) == sum(total.polygons for total in report.phrases.values())
+    assert report.phrases["green things"].polygons == 1
+    assert set(rows["phrase"]) == {"red", "green things"}
+    assert set(rows["source"]) == {str(scene)}
+    assert not JobFolder(output).path.exists()
+    fractions = [fraction for fraction, _ in told]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+
+
+def test_several_rasters_and_a_layer_for_each_phrase(scene, make_raster, tmp_path):
+    other = make_raster(np.full((3, 30, 30), 255, np.uint8), name="other.tif", crs=None)
+    output = tmp_path / "out.gpkg"
+    request = SegmentRequest(("red", "green !"))
+    job = Job((str(scene), str(other)), request, output, layer_per_phrase=True)
+    report = run_job(job, StandIn())
+    _, red = table(output, "red")
+    _, green = table(output, "green")
+    assert set(red["source"]) == {str(scene), str(other)}
+    assert set(green["phrase"]) == {"green !"}
+    assert any("other.tif" in sentence and "CRS" in sentence for sentence in report.warnings)
+
+
+def test_an_extent_goes_with_one_raster(scene, tmp_path):
+    request = SegmentRequest(("red",), extent=(350_000, 3_049_900, 350_050, 3_050_000))
+    with pytest.raises(InputError, match="one raster"):
+        run_job(Job((str(scene), str(scene)), request, tmp_path / "out.gpkg"), StandIn())
+
+
+def test_a_cancelled_job_goes_on_where_it_was(scene, tmp_path):
+    whole, output = tmp_path / "whole.gpkg", tmp_path / "out.gpkg"
+    run_job(make_job(scene, whole), StandIn())
+    first, second = StandIn(), StandIn()
+    with pytest.raises(CancelledError):
+        run_job(make_job(scene, output), first, cancelled=lambda: len(first.encoded) >= 20)
+    assert not output.exists()
+    report = run_job(make_job(scene, output, resume=True), second)
+    assert report.looked == report.windows - 20
+    assert len(second.encoded) == report.looked
+    ours, theirs = table(output), table(whole)
+    assert ours[0] == theirs[0]
+    assert ours[1]["score"].tolist() == theirs[1]["score"].tolist()
+
+
+def test_without_resume_a_job_begins_anew(scene, tmp_path):
+    output = tmp_path / "out.gpkg"
+    first = StandIn()
+    with pytest.raises(CancelledError):
+        run_job(make_job(scene, output), first, cancelled=lambda: len(first.encoded) >= 20)
+    report = run_job(make_job(scene, output), StandIn())
+    assert report.looked == report.windows
+
+
+def test_resuming_what_was_never_begun_begins(scene, tmp_path):
+    report = run_job(make_job(scene, tmp_path / "out.gpkg", resume=True), StandIn())
+    assert report.looked == report.windows
+
+
+def test_resuming_with_other_settings_is_refused_and_named(scene, tmp_path):
+    output = tmp_path / "out.gpkg"
+    first = StandIn()
+    with pytest.raises(CancelledError):
+        run_job(make_job(scene, output), first, cancelled=lambda: len(first.encoded) >= 5)
+    with pytest.raises(OutputError, match=r"other settings \(phrases\)"):
+        run_job(make_job(scene, output, "blue", resume=True), StandIn())
+    os.utime(scene, (1, 1))
+    with pytest.raises(OutputError, match="rasters"):
+        run_job(make_job(scene, output, resume=True), StandIn())
+    assert precision_of(output) == ("cpu", "fp32")
+
+
+def test_resuming_what_is_complete_does_nothing(scene, tmp_path):
+    output = tmp_path / "out.gpkg"
+    run_job(make_job(scene, output), StandIn())
+    before = output.read_bytes()
+    model = StandIn()
+    assert run_job(make_job(scene, output, resume=True), model).already_done
+    assert model.encoded == []
+    assert output.read_bytes() == before
+    with pytest.raises(OutputError, match="there already"):
+        run_job(make_job(scene, output, "blue", resume=True), model)
+
+
+def test_two_processes_do_not_work_on_one_job(scene, tmp_path):
+    output = tmp_path / "out.gpkg"
+    with JobFolder(output), pytest.raises(OutputError, match="another process"):
+        run_job(make_job(scene, output), StandIn())
+    run_job(make_job(scene, output), StandIn())
+
+
+def test_a_raster_that_cannot_be_read_leaves_no_output(scene, tmp_path):
+    cut = tmp_path / "cut.tif"
+    cut.write_bytes(scene.read_bytes()[:200_000])
+    with pytest.raises(RasterError):
+        run_job(make_job(cut, tmp_path / "out.gpkg"), StandIn())
+    assert not (tmp_path / "out.gpkg").exists()
+
+
+def driver(scene, output, *options, **limits):
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.support.job_driver", str(scene), str(output), *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **limits,
+    )
+
+
+def test_killed_at_random_moments_and_resumed_it_gives_the_same_bytes(scene, tmp_path):
+    """Twenty kills of one job; the result is that of a job that was left alone."""
+    rng = random.Random(7)
+    output = tmp_path / "out.gpkg"
+    kills = 0
+    created = None
+    for _ in range(200):
+        process = driver(scene, output, "--resume", "--slow", "0.03")
+        process.stdout.readline()
+        if kills < 20:
+            time.sleep(rng.uniform(0.0, 0.25))
+            process.kill()
+            process.communicate(timeout=30)
+            kills += 1
+            assert not output.exists()
+            created = created or (JobFolder(output).begun() or {}).get("created")
+            continue
+        said, complaints = process.communicate(timeout=120)
+        assert process.returncode == 0, complaints
+        break
+    looked, windows = map(int, said.split())
+    assert looked < windows
+    assert not JobFolder(output).path.exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.gpkg", "scene.tif"]
+
+    # A job left alone, given the time that the killed one began.
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    first = StandIn()
+    with pytest.raises(CancelledError):
+        run_job(make_job(scene, alone / "out.gpkg"), first, cancelled=lambda: bool(first.encoded))
+    manifest = JobFolder(alone / "out.gpkg").path / "job.json"
+    now = JobFolder(alone / "out.gpkg").begun()["created"]
+    manifest.write_text(manifest.read_text().replace(now, created))
+    run_job(make_job(scene, alone / "out.gpkg", resume=True), StandIn())
+    assert (alone / "out.gpkg").read_bytes() == output.read_bytes()
+
+
+def limit_file_size(size):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        import signal
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    return limit
+
+
+@pytest.mark.parametrize("size", [2_000, 20_000, 60_000, 110_000, 200_000])
+def test_a_full_disk_gets_a_sentence_and_no_half_file(scene, tmp_path, size):
+    """A limit on the size of files meets every writer at another place, as a full disk does."""
+    output = tmp_path / "out.gpkg"
+    process = driver(scene, output, preexec_fn=limit_file_size(size))
+    _, complaints = process.communicate(timeout=120)
+    if process.returncode == 0:
+        assert pyogrio.read_info(output, layer="segments")["features"] > 0
+        return
+    last = complaints.strip().splitlines()[-1]
+    assert "OutputError" in last, complaints
+    assert "disk" in last
+    assert not output.exists()
+    process = driver(scene, output, "--resume")
+    assert process.communicate(timeout=120)[0].startswith("started")
+    assert process.returncode == 0
+    assert pyogrio.read_info(output, layer="segments")["features"] > 0
