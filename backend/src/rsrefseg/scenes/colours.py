@@ -2,74 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-COLOURS = (
-    "red", "orange", "brown", "yellow", "green", "turquoise", "blue", "white", "grey", "black",
-)  # fmt: skip
+Judge = Callable[[float, float, float, float], bool]
+"""Of hue in degrees, saturation 0..1, value and lowest channel 0..255."""
+
+# Between where a word surely fits and where it surely does not lies a band where it might.
+_RULES: dict[str, tuple[Judge, Judge]] = {
+    "red": (
+        lambda h, s, v, low: (h < 14 or h > 342) and s > 0.36 and v > 72,
+        lambda h, s, v, low: (h < 24 or h > 328) and s > 0.22 and v > 48,
+    ),
+    "orange": (
+        lambda h, s, v, low: 20 < h < 36 and s > 0.52 and v > 150,
+        lambda h, s, v, low: 12 < h < 46 and s > 0.36 and v > 120,
+    ),
+    "brown": (
+        lambda h, s, v, low: 16 < h < 40 and 0.22 < s < 0.60 and 52 < v < 138,
+        lambda h, s, v, low: (h < 52 or h > 350) and 0.12 < s < 0.7 and 40 < v < 178,
+    ),
+    "yellow": (
+        lambda h, s, v, low: 42 < h < 62 and s > 0.42 and v > 140,
+        lambda h, s, v, low: 36 < h < 70 and s > 0.24 and v > 110,
+    ),
+    "green": (
+        lambda h, s, v, low: 76 < h < 158 and s > 0.20 and v > 45,
+        lambda h, s, v, low: 62 < h < 176 and s > 0.08,
+    ),
+    "turquoise": (
+        lambda h, s, v, low: 168 < h < 196 and s > 0.25 and v > 90,
+        lambda h, s, v, low: 156 < h < 206 and s > 0.14,
+    ),
+    "blue": (
+        lambda h, s, v, low: 202 < h < 246 and s > 0.30 and v > 60,
+        lambda h, s, v, low: 188 < h < 262 and s > 0.13,
+    ),
+    "white": (
+        lambda h, s, v, low: low > 178 and s < 0.12,
+        lambda h, s, v, low: low > 148 and s < 0.20,
+    ),
+    "grey": (
+        lambda h, s, v, low: s < 0.13 and 78 < v < 172,
+        lambda h, s, v, low: s < 0.24 and 48 < v < 208,
+    ),
+    "black": (
+        lambda h, s, v, low: v < 52 and v - low < 22,
+        lambda h, s, v, low: v < 78 and v - low < 34,
+    ),
+}
+COLOURS = tuple(_RULES)
 
 
-def colour_words(rgb: NDArray[np.floating]) -> tuple[frozenset[str], frozenset[str]]:
-    """The colour words that surely fit an RGB value (0..255), and those that might.
-
-    Thresholds are in HSV; between two words lies a band where both might fit and neither is sure.
-    """
+def colour_words(rgb: NDArray[np.number]) -> tuple[frozenset[str], frozenset[str]]:
+    """The colour words that surely fit an RGB value (0..255), and those that might."""
     r, g, b = (float(c) for c in rgb)
     value, low = max(r, g, b), min(r, g, b)
-    chroma = value - low
-    sat = chroma / max(value, 1.0)
-    if chroma < 1e-6:
-        hue = 0.0
-    elif value == r:
-        hue = (60 * (g - b) / chroma) % 360
-    elif value == g:
-        hue = 60 * (b - r) / chroma + 120
-    else:
-        hue = 60 * (r - g) / chroma + 240
+    hue, saturation = _hue(r, g, b), (value - low) / max(value, 1.0)
     sure: set[str] = set()
     maybe: set[str] = set()
-
-    def judge(word: str, is_sure: bool, is_maybe: bool) -> None:
-        if is_sure:
+    for word, (surely, perhaps) in _RULES.items():
+        if surely(hue, saturation, value, low):
             sure.add(word)
-        elif is_maybe:
+        elif perhaps(hue, saturation, value, low):
             maybe.add(word)
-
-    judge("black", value < 52 and chroma < 22, value < 78 and chroma < 34)
-    judge("white", low > 178 and sat < 0.12, low > 148 and sat < 0.20)
-    judge(
-        "grey",
-        sat < 0.13 and 78 < value < 172,
-        sat < 0.24 and 48 < value < 208,
-    )
-    warm = hue < 62 or hue > 335
-    vivid = sat > 0.30 and value > 62
-    judge(
-        "red",
-        (hue < 14 or hue > 342) and sat > 0.36 and value > 72,
-        (hue < 24 or hue > 328) and sat > 0.22 and value > 48,
-    )
-    judge(
-        "orange",
-        20 < hue < 36 and sat > 0.52 and value > 150,
-        12 < hue < 46 and sat > 0.36 and value > 120,
-    )
-    judge(
-        "brown",
-        16 < hue < 40 and 0.22 < sat < 0.60 and 52 < value < 138,
-        (hue < 52 or hue > 350) and 0.12 < sat < 0.7 and 40 < value < 178,
-    )
-    judge(
-        "yellow",
-        42 < hue < 62 and sat > 0.42 and value > 140,
-        36 < hue < 70 and sat > 0.24 and value > 110,
-    )
-    judge("green", 76 < hue < 158 and sat > 0.20 and value > 45, 62 < hue < 176 and sat > 0.08)
-    judge(
-        "turquoise", 168 < hue < 196 and sat > 0.25 and value > 90, 156 < hue < 206 and sat > 0.14
-    )
-    judge("blue", 202 < hue < 246 and sat > 0.30 and value > 60, 188 < hue < 262 and sat > 0.13)
-    if warm and not vivid:
-        sure.discard("orange")
     return frozenset(sure), frozenset(maybe)
+
+
+def _hue(r: float, g: float, b: float) -> float:
+    """Hue of an RGB value in degrees, 0 for greys."""
+    top = max(r, g, b)
+    chroma = top - min(r, g, b)
+    if chroma < 1e-6:
+        return 0.0
+    if top == r:
+        return 60 * (g - b) / chroma % 360
+    if top == g:
+        return 60 * (b - r) / chroma + 120
+    return 60 * (r - g) / chroma + 240

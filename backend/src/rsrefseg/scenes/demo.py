@@ -40,7 +40,7 @@ _RED = RoofPaint("demo_red", (176, 62, 50), "roof", "tile", flat=False, stripe_m
 _Row = tuple[tuple[str, Roof, float, float, float, float], ...]
 _LEFT: _Row = (
     ("slate", "hip", 12.0, 9.0, 16.0, 0.03),
-    ("brown_tile", "gable", 10.0, 9.0, 15.0, -0.04),
+    ("tan_shingle", "gable", 10.0, 9.0, 15.0, -0.04),
     ("red", "gable", 15.0, 9.5, 18.0, 0.05),
     ("grey_shingle", "gable", 11.0, 8.5, 15.5, 0.0),
 )
@@ -51,7 +51,7 @@ _RIGHT: _Row = (
     ("red", "gable", 12.0, 8.5, 16.5, -0.03),
 )
 _BEHIND: tuple[tuple[str, Roof, float, float, float, float], ...] = (
-    ("brown_tile", "hip", 13.0, 9.0, 10.0, 62.0),
+    ("grey_shingle", "hip", 13.0, 9.0, 10.0, 62.0),
     ("gravel", "flat", 12.0, 9.0, 12.0, 24.0),
     ("slate", "gable", 12.0, 9.0, 118.0, 30.0),
     ("blue_metal", "gable", 16.0, 9.0, 117.0, 74.0),

@@ -42,9 +42,9 @@ class Sensor:
 
 def draw_sensor(rng: np.random.Generator) -> Sensor:
     """A sensor at random: most are aerial cameras, some drones, some satellites."""
-    warm, green = rng.normal() * 0.035, rng.normal() * 0.02
+    warm, green = rng.normal() * 0.035 - 0.025, rng.normal() * 0.02
     sensor = Sensor(
-        blur_px=float(rng.uniform(0.35, 0.95)),
+        blur_px=float(rng.uniform(0.22, 0.75)),
         noise=float(rng.gamma(2.0, 0.9)),
         haze=float(max(0.0, rng.normal(0.02, 0.05))),
         middle=float(rng.uniform(88, 146)),
@@ -52,13 +52,13 @@ def draw_sensor(rng: np.random.Generator) -> Sensor:
         contrast=float(rng.uniform(0.85, 1.25)),
         saturation=float(rng.uniform(0.6, 1.05)),
         cast=(float(1 + warm), float(1 + green), float(1 - warm)),
-        sharpen=float(rng.uniform(0.2, 0.9)) if rng.random() < 0.3 else 0.0,
+        sharpen=float(rng.uniform(0.2, 1.1)) if rng.random() < 0.5 else 0.0,
         jpeg=int(rng.integers(45, 96)) if rng.random() < 0.7 else None,
     )
     if rng.random() < 0.15:
         return replace(
             sensor,
-            blur_px=float(rng.uniform(0.7, 1.1)), sharpen=float(rng.uniform(0.8, 1.8)),
+            blur_px=float(rng.uniform(0.5, 0.9)), sharpen=float(rng.uniform(0.8, 1.8)),
             contrast=float(rng.uniform(1.2, 1.6)), saturation=float(rng.uniform(0.45, 0.85)),
         )  # fmt: skip
     if rng.random() < 0.12:

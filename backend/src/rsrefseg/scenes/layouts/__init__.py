@@ -8,6 +8,7 @@ import numpy as np
 
 from rsrefseg.errors import ConfigError
 from rsrefseg.scenes.layouts import open_land, settlement, transport, works
+from rsrefseg.scenes.layouts.common import litter
 from rsrefseg.scenes.taxonomy import COUNTED
 from rsrefseg.scenes.world import World
 
@@ -53,7 +54,12 @@ def make_world(
         raise ConfigError(f"There is no scene layout '{layout}': choose from {', '.join(LAYOUTS)}.")
     for _ in range(_ATTEMPTS):
         world = LAYOUTS[layout][1](rng, width_m, height_m)
-        things = (e for e in world.entities if e.cls in COUNTED and world.in_view(*e.centre))
+        things = (
+            e
+            for e in world.entities
+            if e.cls in COUNTED and e.cls != "tree" and world.in_view(*e.centre)
+        )
         if sum(1 for _ in things) >= _LEAST_THINGS:
             break
+    litter(world, rng, float(rng.uniform(4, 16)))
     return world

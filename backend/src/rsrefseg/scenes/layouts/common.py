@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rsrefseg.scenes.geometry import Points, along, ellipse, offset, rectangle, ribbon, smooth
+from rsrefseg.scenes.geometry import Points, along, blob, ellipse, offset, rectangle, ribbon, smooth
 from rsrefseg.scenes.layouts.style import Rng, Style, chance, uniform
 from rsrefseg.scenes.materials import car_paint, jitter
 from rsrefseg.scenes.world import Entity, Rgb, World
@@ -206,9 +206,23 @@ def pool(world: World, rng: Rng, x: float, y: float, angle: float) -> Entity | N
     )
 
 
+def litter(world: World, rng: Rng, spacing_m: float) -> None:
+    """Small things on free ground that no one would name: bins, stones, tarpaulins, bushes."""
+    draws = rng.random((len(points := scatter(world, rng, spacing_m, most=220)), 4))
+    for (x, y), (a, b, c, d) in zip(points, draws, strict=True):
+        if not world.free_at(x, y):
+            continue
+        tone = 60 + 150 * float(a)
+        rgb = (tone, tone * (0.92 + 0.08 * float(b)), tone * (0.8 + 0.2 * float(c)))
+        if d < 0.4:
+            rgb = (50 + 30 * float(a), 64 + 30 * float(b), 44 + 16 * float(c))
+        size = 0.4 + 2.0 * float(b * c)
+        outline = rectangle(x, y, size, size * (0.4 + 0.6 * float(d)), 3 * float(a))
+        world.paint(outline, rgb, texture="plain", level="ground", height_m=0.5 * float(c))
+
+
 def patches(world: World, rng: Rng, options: tuple[tuple[Rgb, str], ...], count: int) -> None:
     """Blobs of other ground."""
-    from rsrefseg.scenes.geometry import blob
 
     k = min(world.width_m, world.height_m)
     for _ in range(count):

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from rsrefseg.scenes.geometry import Points, blob, ellipse, rectangle, ribbon
-from rsrefseg.scenes.layouts.common import WHITE_LINE, tree, vehicle
+from rsrefseg.scenes.geometry import Points, blob, ellipse, offset, rectangle, ribbon
+from rsrefseg.scenes.layouts.common import WHITE_LINE, road, tree, vehicle
 from rsrefseg.scenes.layouts.style import Rng, Style, chance, uniform, water_rgb
 from rsrefseg.scenes.materials import jitter
 from rsrefseg.scenes.world import Rgb, World
@@ -245,8 +245,6 @@ def forest(world: World, rng: Rng, style: Style, outline: Points) -> None:
 
 def rail(world: World, rng: Rng, line: Points, tracks: int) -> None:
     """A railway: ballast, sleepers' shade, rails."""
-    from rsrefseg.scenes.geometry import offset
-    from rsrefseg.scenes.layouts.common import road
 
     width = 4.2 * tracks + 1.5
     e = road(world, line, width, jitter(rng, (124, 114, 104)), "railway")

@@ -236,7 +236,7 @@ def _lived_on(world: World, rng: Rng, e: Entity, w: Wing) -> None:
             owner=e.id,
             height_m=w.eave_m + 2.2,
         )
-    for _ in range(int(rng.poisson(1.6))):
+    for _ in range(int(rng.poisson(2.8))):
         x, y = _at(w, uniform(rng, -0.42, 0.42) * w.length, uniform(rng, -0.4, 0.4) * w.width)
         if chance(rng, 0.4):
             r = uniform(rng, 0.45, 0.75)

@@ -125,7 +125,7 @@ def desert(rng: Rng, width_m: float, height_m: float) -> World:
             ribbon(track, uniform(rng, 1.5, 3.5)),
             jitter(rng, style.dirt, 0.08),
             texture="sand",
-            level="shore",
+            level="yard",
         )
     if chance(rng, 0.35):
         water_body(world, rng, style, "pond", uniform(rng, 0.1, 0.25))
@@ -151,7 +151,7 @@ def coast(rng: Rng, width_m: float, height_m: float) -> World:
     sea = np.concatenate([shore, offset(shore, 3 * max(width_m, height_m))[::-1]])
     world.add("sea", sea, water_rgb(rng), texture="water")
     world.paint(
-        shore, (206, 208, 204), level="ground", line_m=uniform(rng, 0.5, 2.5), texture="water"
+        shore, (206, 208, 204), level="walk", line_m=uniform(rng, 0.5, 2.5), texture="water"
     )
     out = np.array([-math.sin(angle), math.cos(angle)])
     for x, y in scatter(world, rng, 26):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from rsrefseg.scenes.geometry import Points, along, offset, rectangle
+from rsrefseg.scenes.geometry import Points, along, offset, rectangle, ribbon
 from rsrefseg.scenes.layouts.common import (
     crossing_line,
     dashes,
@@ -69,7 +69,6 @@ def street(
 
 
 def _verge(world: World, style: Style, line: Points, width_m: float) -> None:
-    from rsrefseg.scenes.geometry import ribbon
 
     world.paint(ribbon(line, width_m), style.grass, texture="grass", level="walk")
 
@@ -208,9 +207,9 @@ def _lots(
                 sub = (x - d * s, y + d * c, length, part * width)
             _lots(world, rng, style, sub, angle, lot_m2)
         return
-    if min(length, width) < 3 or chance(rng, 0.1):
+    if min(length, width) < 3 or chance(rng, 0.07):
         return
-    gap = uniform(rng, 0.0, 1.2)
+    gap = uniform(rng, -0.3, 0.9)
     turn = angle + float(rng.normal()) * 0.02
     if length < width:
         length, width, turn = width, length, turn + math.pi / 2

@@ -21,7 +21,7 @@ _GRASS: tuple[Rgb, ...] = (
 _DIRTS: tuple[Rgb, ...] = (
     (156, 138, 112), (170, 152, 124), (142, 122, 98), (178, 166, 146), (160, 126, 100),
 )  # fmt: skip
-_SANDS: tuple[Rgb, ...] = ((214, 202, 182), (226, 218, 206), (198, 178, 148))
+_SANDS: tuple[Rgb, ...] = ((232, 230, 228), (214, 202, 182), (226, 218, 206), (198, 178, 148))
 _WATERS: tuple[Rgb, ...] = (
     (34, 50, 56),
     (50, 68, 62),
@@ -139,8 +139,8 @@ def _plot_size(rng: Rng, region: str) -> tuple[float, float]:
     if region == "himalayan":
         return uniform(rng, 8, 15), uniform(rng, 12, 20)
     if region == "american":
-        return uniform(rng, 15, 22), uniform(rng, 28, 40)
-    return uniform(rng, 13, 26), uniform(rng, 22, 40)
+        return uniform(rng, 13, 20), uniform(rng, 24, 36)
+    return uniform(rng, 12, 22), uniform(rng, 20, 36)
 
 
 def new_world(rng: Rng, style: Style, width_m: float, height_m: float) -> World:

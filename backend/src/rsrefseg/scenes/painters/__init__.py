@@ -32,7 +32,7 @@ PAINTERS: dict[str, Painter] = {
 
 LEVELS: dict[str, float] = {
     "grass": 0, "bare": 0, "field": 0, "sand": 0, "orchard": 0.2,
-    "river": 1, "lake": 1, "sea": 1, "pond": 1,
+    "river": 1.8, "lake": 1.8, "sea": 1.8, "pond": 1.8,
     "apron": 2, "path": 2, "parking": 2.6, "dirt_road": 3, "runway": 3, "road": 3.2,
     "roundabout": 3.4, "motorway": 3.6, "railway": 3.8, "pier": 4,
     "track": 4.1, "pitch": 4.2, "court": 4.2, "pool": 4.2, "bridge": 5, "forest": 5.6,
@@ -41,9 +41,11 @@ LEVELS: dict[str, float] = {
     "panel": 9, "tree": 10,
 }  # fmt: skip
 DECOR_LEVELS: dict[str, float] = {
-    "shore": 0.5, "yard": 1.2, "ground": 1.5, "walk": 2.4, "court": 4.4, "deck": 5.2,
+    "yard": 1.2, "ground": 1.5, "shore": 1.6, "walk": 2.4, "court": 4.4, "deck": 5.2,
     "marking": 5.4, "fence": 5.8, "roof": 8.5,
 }  # fmt: skip
+_COVERING = frozenset({"yard", "ground", "shore", "walk", "fence"})
+"""Paint on these levels hides the entity underneath; on others it is a part of it."""
 
 
 def painting_order(world: World) -> list[Entity | Decor]:
@@ -65,7 +67,8 @@ def paint_decor(canvas: Canvas, d: Decor) -> None:
     if d.line_m:
         canvas.line(outline, d.rgb, d.line_m, d.texture)
     else:
-        canvas.fill(outline, d.rgb, d.texture, d.owner, d.height_m or None)
+        ident = 0 if d.owner is None and d.level in _COVERING else d.owner
+        canvas.fill(outline, d.rgb, d.texture, ident, d.height_m or None)
 
 
 __all__ = ["PAINTERS", "paint_area", "paint_decor", "painting_order"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from rsrefseg.scenes.geometry import along
 from rsrefseg.scenes.phrases.lexicon import RELATIONS
 from rsrefseg.scenes.phrases.speaker import (
     MAYBE,
@@ -207,7 +208,6 @@ def next_to_line(sp: Speaker, line: Seen) -> Callable[[Seen], Truth] | None:
     entity = line.entity
     if entity.axis is None:
         return None
-    from rsrefseg.scenes.geometry import along
 
     axis = along(entity.axis, max(sp.view.resolution_m * 4, 0.5))[:, :2] / sp.view.resolution_m
     half = 0.5 * entity.width_m / sp.view.resolution_m
