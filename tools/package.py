@@ -22,6 +22,7 @@ LEFT_OUT = {"__pycache__", "resources", ".mypy_cache", "rsrefseg.egg-info"}
 LEFT_OUT_SUFFIXES = {".pyc", ".pyo", ".ts"}
 # Of resources/, what the plugin needs when it runs.
 RESOURCES = ("icons", "styles", "weights")
+WEIGHTS = ROOT / "resources" / "weights" / "rsrefseg2-tiny.safetensors"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -46,7 +47,7 @@ def files_below(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def contents() -> Iterator[tuple[Path, str]]:
+def contents(weights: Path) -> Iterator[tuple[Path, str]]:
     """Each file of the zip and its name in it."""
     plugin = ROOT / NAME
     for path in files_below(plugin):
@@ -56,7 +57,9 @@ def contents() -> Iterator[tuple[Path, str]]:
         yield ROOT / name, f"{NAME}/{name}"
     for name in RESOURCES:
         for path in files_below(ROOT / "resources" / name):
-            yield path, f"{NAME}/{path.relative_to(ROOT).as_posix()}"
+            if path != WEIGHTS:
+                yield path, f"{NAME}/{path.relative_to(ROOT).as_posix()}"
+    yield weights, f"{NAME}/{WEIGHTS.relative_to(ROOT).as_posix()}"
     for name in ("pyproject.toml", "constraints.txt"):
         yield ROOT / "backend" / name, f"{NAME}/engine_dist/{name}"
     source = ROOT / "backend" / "src"
@@ -64,19 +67,19 @@ def contents() -> Iterator[tuple[Path, str]]:
         yield path, f"{NAME}/engine_dist/src/{path.relative_to(source).as_posix()}"
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, weights: Path) -> Path:
     """Write the zip into a folder and give its path.
 
     Raises:
         PackageError: the weights are missing or the zip is too big.
     """
-    if not list((ROOT / "resources" / "weights").glob("*.safetensors")):
-        raise PackageError("There are no weights in resources/weights; train or fetch them first.")
+    if not weights.is_file():
+        raise PackageError(f"There are no weights at {weights}; train or fetch them first.")
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{NAME}-{version()}.zip"
     part = target.with_suffix(".part")
     with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path, name in contents():
+        for path, name in contents(weights):
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o100644 << 16
@@ -96,8 +99,10 @@ def main() -> int:
     """Build it and say where it is."""
     parser = argparse.ArgumentParser(description="Build the plugin's zip.")
     parser.add_argument("-o", "--out", type=Path, default=ROOT / "build", help="folder for it")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="weights to pack")
+    arguments = parser.parse_args()
     try:
-        target = build(parser.parse_args().out)
+        target = build(arguments.out, arguments.weights)
     except PackageError as error:
         print(f"package: {error}", file=sys.stderr)
         return 1

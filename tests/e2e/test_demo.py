@@ -47,9 +47,10 @@ def test_phrase_to_geopackage_in_the_desktop(
     if engine_weights == TRAINED:
         assert report["iou"] >= 0.6
     assert (tmp_path / "screenshot.png").stat().st_size > 20_000
-    result = ogr.Open(str(tmp_path / "result.gpkg"))
-    assert result.GetLayer(0).GetFeatureCount() == report["features"]
-    assert result.GetLayer(0).GetSpatialRef().GetAuthorityCode(None) == "32632"
+    dataset = ogr.Open(str(tmp_path / "result.gpkg"))  # kept: its layers die with it
+    layer = dataset.GetLayer(0)
+    assert layer.GetFeatureCount() == report["features"]
+    assert layer.GetSpatialRef().GetAuthorityCode(None) == "32632"
 
 
 @pytest.mark.slow

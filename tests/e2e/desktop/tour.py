@@ -1,0 +1,265 @@
+"""Runs inside the real QGIS desktop: shows the plugin in each of its states and takes pictures.
+
+``qgis --code tour.py``, started by run_tour.py. RSREFSEG_TOUR says what to do, as JSON: ``out``
+(folder), ``raster``, ``states`` (names, all when empty), ``prefix`` (of the pictures' names).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from qgis.core import QgsApplication, QgsProject, QgsRasterLayer
+from qgis.PyQt.QtCore import Qt, QTimer
+from qgis.PyQt.QtTest import QTest
+from qgis.PyQt.QtWidgets import QDockWidget
+from qgis.utils import iface, plugins
+
+ORDER = json.loads(os.environ["RSREFSEG_TOUR"])
+OUT = Path(ORDER["out"])
+TICK_MS = 20
+WAIT_S = 300.0
+SHOWN_DOCKS = {"rsrefsegPanel", "Layers"}
+Step = tuple[Callable[[], bool], str]
+STATES: dict[str, Callable[[], Iterator[Step]]] = {}
+
+
+def state(work: Callable[[], Iterator[Step]]) -> Callable[[], Iterator[Step]]:
+    """Register a state of the tour under its function's name."""
+    STATES[work.__name__] = work
+    return work
+
+
+def plugin() -> Any:
+    return plugins["rsrefseg_qgis"]
+
+
+def after(seconds: float) -> Step:
+    end = time.monotonic() + seconds
+    return (lambda: time.monotonic() >= end, "a pause")
+
+
+def until(holds: Callable[[], bool], what: str) -> Step:
+    return (holds, what)
+
+
+def idle() -> bool:
+    return plugin().state.view.activity.value == "idle"
+
+
+def drawn() -> bool:
+    return not iface.mapCanvas().isDrawing()
+
+
+def picture(name: str) -> Iterator[Step]:
+    """Take a picture of the whole window once the map is drawn."""
+    iface.mapCanvas().refresh()
+    yield after(0.7)
+    yield until(drawn, "the map to be drawn")
+    path = OUT / f"{ORDER.get('prefix', '')}{name}.png"
+    if not iface.mainWindow().grab().save(str(path)):
+        raise RuntimeError(f"{path} could not be written")
+
+
+def open_raster() -> Iterator[Step]:
+    layer = QgsRasterLayer(ORDER["raster"], "orthophoto")
+    if not layer.isValid():
+        raise RuntimeError(f"QGIS cannot open {ORDER['raster']}")
+    QgsProject.instance().addMapLayer(layer)
+    QgsProject.instance().setCrs(layer.crs())
+    iface.setActiveLayer(layer)
+    yield after(0.3)
+    iface.zoomToActiveLayer()
+    yield after(0.5)
+    yield until(drawn, "the map to be drawn")
+
+
+def ask(phrase: str) -> None:
+    panel = plugin().panel
+    panel.phrase_edit.clear()
+    QTest.keyClicks(panel.phrase_edit, phrase)
+    QTest.mouseClick(panel.segment_button, Qt.MouseButton.LeftButton)
+
+
+def fresh() -> Iterator[Step]:
+    """An empty project and a quiet panel."""
+    iface.messageBar().clearWidgets()
+    QgsProject.instance().clear()
+    yield after(0.2)
+
+
+@state
+def empty() -> Iterator[Step]:
+    yield from fresh()
+    yield from picture("01-empty")
+
+
+@state
+def raster() -> Iterator[Step]:
+    yield from fresh()
+    yield from open_raster()
+    plugin().panel.phrase_edit.clear()
+    yield from picture("02-raster")
+
+
+@state
+def busy() -> Iterator[Step]:
+    yield from fresh()
+    yield from open_raster()
+    plugin().manager.stop()
+    ask("the red-roofed building left of the road")
+    yield after(0.4)
+    yield from picture("03-starting")
+    yield until(idle, "the answer")
+
+
+@state
+def result() -> Iterator[Step]:
+    yield from fresh()
+    yield from open_raster()
+    ask("the red-roofed building left of the road")
+    yield until(idle, "the answer")
+    yield from picture("04-result")
+
+
+@state
+def several() -> Iterator[Step]:
+    yield from fresh()
+    yield from open_raster()
+    ask("red roofs; all buildings; nothing")
+    yield until(idle, "the answer")
+    yield from picture("05-several")
+
+
+@state
+def nothing() -> Iterator[Step]:
+    yield from fresh()
+    yield from open_raster()
+    ask("nothing like a zzheliport")
+    yield until(idle, "the answer")
+    yield from picture("06-nothing")
+
+
+@state
+def refused() -> Iterator[Step]:
+    yield from fresh()
+    yield from open_raster()
+    ask(" ")
+    yield from picture("07-no-phrase")
+
+
+@state
+def missing() -> Iterator[Step]:
+    """No engine is installed."""
+    yield from fresh()
+    yield from open_raster()
+    plugin().manager.stop()
+    python = os.environ.pop("RSREFSEG_ENGINE_PYTHON")
+    try:
+        ask("all buildings")
+        yield until(idle, "the answer")
+        yield from picture("08-not-installed")
+    finally:
+        os.environ["RSREFSEG_ENGINE_PYTHON"] = python
+
+
+@state
+def narrow() -> Iterator[Step]:
+    yield from fresh()
+    yield from open_raster()
+    ask("red roofs")
+    yield until(idle, "the answer")
+    window = iface.mainWindow()
+    window.resizeDocks([plugin().panel], [180], Qt.Orientation.Horizontal)
+    yield from picture("09-narrow")
+    window.resizeDocks([plugin().panel], [ORDER.get("dock", 340)], Qt.Orientation.Horizontal)
+
+
+@state
+def toolbox() -> Iterator[Step]:
+    """The dialog of the algorithm, as the Toolbox opens it."""
+    import processing
+
+    yield from fresh()
+    yield from open_raster()
+    dialog = processing.createAlgorithmDialog("rsrefseg:segmentbyphrase", {"PHRASE": "all roofs"})
+    dialog.show()
+    dialog.resize(900, 640)
+    yield after(1.0)
+    dialog.grab().save(str(OUT / f"{ORDER.get('prefix', '')}10-toolbox.png"))
+    dialog.close()
+
+
+def prepare() -> Iterator[Step]:
+    if "rsrefseg_qgis" not in plugins:
+        raise RuntimeError("QGIS did not load the plugin")
+    window = iface.mainWindow()
+    window.showNormal()
+    window.setGeometry(0, 0, *ORDER.get("size", [1400, 900]))
+    for dock in window.findChildren(QDockWidget):
+        if dock.objectName() not in SHOWN_DOCKS:
+            dock.hide()
+    plugin().panel.show()
+    plugin().panel.raise_()
+    layers = window.findChild(QDockWidget, "Layers")
+    docks = [layers, plugin().panel]
+    window.resizeDocks(docks, [240, ORDER.get("dock", 340)], Qt.Orientation.Horizontal)
+    yield after(0.5)
+
+
+def story() -> Iterator[Step]:
+    yield from prepare()
+    for name in ORDER.get("states") or list(STATES):
+        yield from STATES[name]()
+
+
+class Driver:
+    """Lets the event loop run between the steps."""
+
+    def __init__(self) -> None:
+        self.report: dict[str, Any] = {"ok": False, "error": None}
+        self.steps = story()
+        self.step: Step | None = None
+        self.deadline = 0.0
+        self.timer = QTimer()
+        self.timer.timeout.connect(self.tick)
+        self.timer.start(TICK_MS)
+
+    def tick(self) -> None:
+        try:
+            if self.step is not None and not self.step[0]():
+                if time.monotonic() > self.deadline:
+                    raise RuntimeError(f"waited in vain for {self.step[1]}")
+                return
+            self.step = next(self.steps)
+            self.deadline = time.monotonic() + WAIT_S
+        except StopIteration:
+            self.report["ok"] = True
+            self.leave()
+        except Exception as error:  # noqa: BLE001 - QGIS would show it in a dialog and wait
+            self.report["error"] = "".join(traceback.format_exception(error))
+            self.leave()
+
+    def leave(self) -> None:
+        self.timer.stop()
+        (OUT / f"{ORDER.get('prefix', '')}tour.json").write_text(json.dumps(self.report, indent=1))
+        QgsProject.instance().clear()
+        QgsProject.instance().setDirty(False)
+        iface.actionExit().trigger()
+        QTimer.singleShot(5000, QgsApplication.quit)
+
+
+rsrefseg_tour: Any = None
+
+
+def start() -> None:
+    global rsrefseg_tour
+    rsrefseg_tour = Driver()
+
+
+QTimer.singleShot(1500, start)
