@@ -5,7 +5,7 @@ import pyproj
 import pytest
 import shapely
 from affine import Affine
-from rsrefseg.geo.ground import areas_m2, pixel_size_m, units_per_metre
+from rsrefseg.geo.ground import areas_m2, pixel_size_m
 
 
 def geodesic_area(polygon, crs):
@@ -68,8 +68,3 @@ def test_pixels_of_a_geographic_raster_are_narrower_than_high():
     width, height = pixel_size_m(Affine(1e-5, 0, 10, 0, -1e-5, 60), pyproj.CRS(4326).to_wkt(), 0, 0)
     assert width / height == pytest.approx(0.5, rel=0.01)
     assert height == pytest.approx(1.114, rel=0.01)
-
-
-def test_units_per_metre():
-    assert units_per_metre(Affine(2, 0, 0, 0, -2, 0), (0.5, 0.5)) == pytest.approx(4)
-    assert units_per_metre(Affine(2, 0, 0, 0, -2, 0), None) == 1.0

@@ -38,7 +38,14 @@ def segment(
         typer.Option(help="Presence below which nothing matches; default: the model's own."),
     ] = None,
     min_area_m2: Annotated[float, typer.Option(help="Leave out smaller polygons.")] = 0.0,
-    simplify_m: Annotated[float, typer.Option(help="Simplify by this tolerance in metres.")] = 0.0,
+    simplify_m: Annotated[
+        float, typer.Option(help="Leave out detail of outlines up to about this size in metres.")
+    ] = 0.0,
+    fill_holes_m2: Annotated[float, typer.Option(help="Fill holes up to this area.")] = 0.0,
+    right_angles: Annotated[
+        bool, typer.Option("--right-angles", help="Straighten outlines, as of buildings.")
+    ] = False,
+    smooth_m: Annotated[float, typer.Option(help="Round corners by this radius in metres.")] = 0.0,
     resolution_m: Annotated[
         float | None, typer.Option(help="Metres per pixel that the model sees.")
     ] = None,
@@ -70,6 +77,9 @@ def segment(
         presence_threshold=presence_threshold,
         min_area_m2=min_area_m2,
         simplify_m=simplify_m,
+        fill_holes_m2=fill_holes_m2,
+        right_angles=right_angles,
+        smooth_m=smooth_m,
         ground_resolution_m=resolution_m,
         extent=extent,
     )

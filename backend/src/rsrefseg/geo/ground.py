@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 
 import numpy as np
 import pyproj
@@ -140,12 +139,3 @@ def _centre(
     lat_0 = round((float(lat.min()) + float(lat.max())) / 2)
     span = max(float(np.ptp(relative)), float(np.ptp(lat)))
     return float(lon_0), float(lat_0), span < MAX_LOCAL_SPAN_DEG
-
-
-def units_per_metre(transform: Affine, size_m: tuple[float, float] | None) -> float:
-    """CRS units per metre on the ground, as the mean of both axes; 1 without a known size."""
-    if size_m is None:
-        return 1.0
-    along_row = math.hypot(transform.a, transform.d) / size_m[0]
-    along_column = math.hypot(transform.b, transform.e) / size_m[1]
-    return (along_row + along_column) / 2

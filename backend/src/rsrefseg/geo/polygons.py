@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,8 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from rsrefseg.errors import InputError
-from rsrefseg.geo.ground import areas_m2, pixel_size_m, units_per_metre
+from rsrefseg.geo.clean import fill_holes, right_angles, scale_at, simplify, smooth
+from rsrefseg.geo.ground import areas_m2
 from rsrefseg.geo.tracer import STRIP_PX, StripTracer, TracedParts
 
 # Probabilities are kept as whole numbers from 0 to this.
@@ -35,18 +36,23 @@ class PolygonFeature:
 
 @dataclass(frozen=True)
 class PolygonOptions:
-    """How probabilities become polygons.
+    """How probabilities become polygons. Without a CRS, metres are CRS units.
 
     Attributes:
         threshold: a pixel belongs when its probability is above this, 0 to below 1.
-        min_area_m2: smaller polygons are left out (square CRS units without a CRS).
-        simplify_m: tolerance of simplification in metres on the ground (CRS units without a
-            CRS); 0 keeps the pixel edges.
+        min_area_m2: smaller polygons are left out.
+        simplify_m: detail up to about this size goes; 0 keeps the pixel edges.
+        fill_holes_m2: holes up to this area are filled.
+        right_angles: straighten outlines that nearly have right angles, as buildings do.
+        smooth_m: corners are cut round, at most this far along their sides.
     """
 
     threshold: float = 0.5
     min_area_m2: float = 0.0
     simplify_m: float = 0.0
+    fill_holes_m2: float = 0.0
+    right_angles: bool = False
+    smooth_m: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing.
@@ -56,10 +62,19 @@ class PolygonOptions:
         """
         if not 0.0 <= self.threshold < 1.0:
             raise InputError("The threshold must be at least 0 and below 1.")
-        if not 0.0 <= self.min_area_m2 < float("inf"):
-            raise InputError("The minimum area must be 0 or more square metres.")
-        if not 0.0 <= self.simplify_m < float("inf"):
-            raise InputError("The simplification must be 0 or more metres.")
+        for value, name in (
+            (self.min_area_m2, "minimum area must be 0 or more square metres"),
+            (self.simplify_m, "simplification must be 0 or more metres"),
+            (self.fill_holes_m2, "area of holes to fill must be 0 or more square metres"),
+            (self.smooth_m, "smoothing must be 0 or more metres"),
+        ):
+            if not 0.0 <= value < float("inf"):
+                raise InputError(f"The {name}.")
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether polygons have to be cleaned up together, none before the last is traced."""
+        return self.simplify_m > 0 and not self.right_angles
 
 
 def quantise(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -103,7 +118,7 @@ def polygons_of_strips(
     strips: Iterable[tuple[NDArray[np.bool_], NDArray[np.uint8]]],
     width: int,
     transform: Affine,
-    finish: Callable[[TracedParts], list[PolygonFeature]],
+    finish: Finisher,
 ) -> Iterator[PolygonFeature]:
     """Polygons of a mask that comes strip by strip, as soon as each is complete.
 
@@ -117,10 +132,11 @@ def polygons_of_strips(
     for mask, values in strips:
         yield from finish(tracer.feed(mask, values))
     yield from finish(tracer.finish())
+    yield from finish.rest()
 
 
 class Finisher:
-    """Turns traced parts into features: simplifies, measures, leaves out what is too small."""
+    """Turns traced parts into features: cleans up, measures, leaves out what is too small."""
 
     def __init__(
         self, transform: Affine, crs: str | None, size: tuple[int, int], options: PolygonOptions
@@ -135,18 +151,34 @@ class Finisher:
         """
         self._crs = crs
         self._options = options
-        ground = pixel_size_m(transform, crs, size[0] / 2, size[1] / 2)
-        self._tolerance = options.simplify_m * units_per_metre(transform, ground)
+        self._scale = scale_at(transform, crs, size)
+        self._waiting: list[TracedParts] = []
 
     def __call__(self, parts: TracedParts) -> list[PolygonFeature]:
-        """Features of some parts, in their order."""
+        """Features of some parts, in their order; later, if all have to be there first."""
+        if self._options.needs_all:
+            self._waiting.append(parts)
+            return []
+        return self._features(parts)
+
+    def rest(self) -> list[PolygonFeature]:
+        """The features that had to wait for the last part."""
+        if not self._waiting:
+            return []
+        waiting, self._waiting = self._waiting, []
+        return self._features(
+            TracedParts(
+                np.concatenate([parts.polygons for parts in waiting]),
+                np.concatenate([parts.pixels for parts in waiting]),
+                np.concatenate([parts.value_sums for parts in waiting]),
+            )
+        )
+
+    def _features(self, parts: TracedParts) -> list[PolygonFeature]:
         if not len(parts.polygons):
             return []
-        polygons = parts.polygons
-        scores = parts.value_sums / (parts.pixels * float(LEVELS))
-        if self._tolerance > 0:
-            polygons, source = simplify(polygons, self._tolerance)
-            scores = scores[source]
+        polygons, source = self._clean(parts.polygons)
+        scores = (parts.value_sums / (parts.pixels * float(LEVELS)))[source]
         areas = areas_m2(polygons, self._crs)
         measured = shapely.area(polygons) if areas is None else areas
         large = np.flatnonzero(measured >= self._options.min_area_m2)
@@ -157,27 +189,24 @@ class Finisher:
             for i in large.tolist()
         ]
 
-
-def simplify(
-    polygons: NDArray[np.object_], tolerance: float
-) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
-    """Fewer vertices within a tolerance, always valid, never away altogether.
-
-    Args:
-        polygons: N valid polygons.
-        tolerance: in CRS units.
-
-    Returns:
-        M valid polygons, and for each the index of the polygon that it comes from.
-    """
-    simpler = shapely.simplify(polygons, tolerance, preserve_topology=True)
-    broken = np.flatnonzero(~shapely.is_valid(simpler))
-    simpler[broken] = shapely.make_valid(simpler[broken])
-    empty = shapely.is_empty(simpler) | (shapely.area(simpler) == 0)
-    simpler[empty] = polygons[empty]
-    parts, source = shapely.get_parts(simpler, return_index=True)
-    areal = shapely.get_type_id(parts) == int(shapely.GeometryType.POLYGON)
-    return parts[areal], source[areal].astype(np.int64)
+    def _clean(
+        self, polygons: NDArray[np.object_]
+    ) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+        """Polygons cleaned up, and for each the index of the one that it comes from."""
+        options, scale = self._options, self._scale
+        source = np.arange(len(polygons), dtype=np.int64)
+        if options.fill_holes_m2 > 0:
+            polygons = fill_holes(polygons, options.fill_holes_m2, self._crs)
+        if options.right_angles:
+            polygons, of = right_angles(polygons, options.simplify_m, scale)
+            source = source[of]
+        elif options.simplify_m > 0:
+            polygons, of = simplify(polygons, options.simplify_m, scale)
+            source = source[of]
+        if options.smooth_m > 0:
+            polygons, of = smooth(polygons, options.smooth_m, scale)
+            source = source[of]
+        return polygons, source
 
 
 def geojson_geometries(features: Sequence[PolygonFeature]) -> list[str]:

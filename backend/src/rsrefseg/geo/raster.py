@@ -231,17 +231,22 @@ def open_raster(
         name = "The upload" if isinstance(source, bytes) else f"The raster {Path(source).name}"
     label = name
     if isinstance(source, bytes):
-        with MemoryFile(source) as memory, _opened(memory.name, label, ("GTiff",)) as dataset:
+        with MemoryFile(source) as memory, opened(memory.name, label, ("GTiff",)) as dataset:
             yield RasterSource(dataset, label)
         return
     if isinstance(source, Path) and not source.exists():
         raise RasterError(f"There is no file {source}: check the path.")
-    with _opened(str(source), label, drivers) as dataset:
+    with opened(str(source), label, drivers) as dataset:
         yield RasterSource(dataset, label)
 
 
 @contextmanager
-def _opened(location: str, label: str, drivers: Sequence[str] | None) -> Iterator[Any]:
+def opened(location: str, label: str, drivers: Sequence[str] | None) -> Iterator[Any]:
+    """A rasterio dataset; see `open_raster`.
+
+    Raises:
+        RasterError: it is missing, not a raster, or damaged.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)

@@ -119,6 +119,7 @@ def draw_phrase(
         verdict.level_sum += int(strip[mask].sum(dtype=np.int64))
         yield finish(tracer.feed(mask, strip))
     yield finish(tracer.finish())
+    yield finish.rest()
 
 
 def strips(bands: Iterator[NDArray[np.uint8]], rows: int) -> Iterator[NDArray[np.uint8]]:

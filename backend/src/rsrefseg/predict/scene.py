@@ -45,7 +45,10 @@ class SegmentRequest:
         threshold: a pixel belongs when its probability is above this.
         presence_threshold: below this presence nothing matches; None: the model's own.
         min_area_m2: smaller polygons are left out.
-        simplify_m: tolerance of simplification in metres; 0 keeps the pixel edges.
+        simplify_m: detail up to about this size goes; 0 keeps the pixel edges.
+        fill_holes_m2: holes up to this area are filled.
+        right_angles: straighten outlines that nearly have right angles.
+        smooth_m: corners are cut round, at most this far along their sides.
         ground_resolution_m: metres per pixel that the model sees; None: see `plan_scene`.
         extent: xmin, ymin, xmax, ymax in the raster's CRS; None: all of it.
     """
@@ -55,6 +58,9 @@ class SegmentRequest:
     presence_threshold: float | None = None
     min_area_m2: float = 0.0
     simplify_m: float = 0.0
+    fill_holes_m2: float = 0.0
+    right_angles: bool = False
+    smooth_m: float = 0.0
     ground_resolution_m: float | None = None
     extent: Bounds | None = None
 
@@ -71,7 +77,14 @@ class SegmentRequest:
     @property
     def polygon_options(self) -> PolygonOptions:
         """The part that is about drawing."""
-        return PolygonOptions(self.threshold, self.min_area_m2, self.simplify_m)
+        return PolygonOptions(
+            threshold=self.threshold,
+            min_area_m2=self.min_area_m2,
+            simplify_m=self.simplify_m,
+            fill_holes_m2=self.fill_holes_m2,
+            right_angles=self.right_angles,
+            smooth_m=self.smooth_m,
+        )
 
 
 @dataclass(frozen=True)
