@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -64,7 +65,12 @@ class EngineClient:
                 )
             )
         self.base_url = base_url
-        self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        self._headers = {
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/json",
+            # the engine is fair between clients, and cancels only one's own stale work
+            "X-Client-Id": uuid.uuid4().hex,
+        }
         self._transport = transport or HttpTransport(base_url)
         self._timeout_s = timeout_s
         self._explain = explain

@@ -12,6 +12,8 @@ from affine import Affine
 
 # Small models on few cores: threads that wait for each other cost more than they bring.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tests leave nothing in the user's cache; those of that cache bring a folder of their own.
+os.environ["RSREFSEG_DISK_CACHE_MB"] = "0"
 
 HALF_METRE_UTM = Affine(0.5, 0, 350_000, 0, -0.5, 3_050_000)
 

@@ -183,7 +183,7 @@ def answers(pictures):
     with TestClient(create_app(service, token=TOKEN), base_url="http://127.0.0.1") as client:
         for name, request in SESSION.items():
             given[name] = send(client, request, given, pictures)
-    service.jobs.stop(5)
+    service.stop(5)
     return given
 
 

@@ -41,6 +41,7 @@ class StandIn:
         )
         self.device = DeviceInfo("cpu", "stand-in", "There is no other.", "fp32")
         self.cache = CacheInfo(0, 0, 0)
+        self.notices: tuple[str, ...] = ()
         self.presence = presence
         self.encoded: list[tuple[int, int]] = []
         self.asked: list[tuple[str, ...]] = []
@@ -56,8 +57,22 @@ class StandIn:
     def unknown_words(self, phrase: str) -> tuple[str, ...]:
         return tuple(w for w in phrase.split() if not w.isascii())
 
+    def find(
+        self,
+        image: np.ndarray,
+        content_px: tuple[int, int] | None = None,
+        *,
+        digest: bytes | None = None,
+    ) -> EncodedImage | None:
+        return None
+
     def encode(
-        self, image: np.ndarray, content_px: tuple[int, int] | None = None, *, keep: bool = True
+        self,
+        image: np.ndarray,
+        content_px: tuple[int, int] | None = None,
+        *,
+        keep: bool = True,
+        digest: bytes | None = None,
     ) -> EncodedImage:
         self.on_encode()
         height, width = image.shape[:2]

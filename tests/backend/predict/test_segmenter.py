@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from rsrefseg.errors import DeviceError, InputError, PhraseError, WeightsError
-from rsrefseg.predict.segmenter import Segmenter, fit_into_tile, overall_score
+from rsrefseg.predict.segmenter import Segmenter
+from rsrefseg.predict.tensors import fit_into_tile, overall_score
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ def service(stand_in):
     made = EngineService(lambda: stand_in)
     assert made.loaded.wait(10)
     yield made
-    made.jobs.stop(5)
+    made.stop(5)
 
 
 @pytest.fixture

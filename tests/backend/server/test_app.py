@@ -227,7 +227,7 @@ def test_uploads_over_the_limits_are_refused(stand_in, headers, make_raster):
         bands = make_raster(np.zeros((5, 20, 20), np.uint8), name="bands.tif")
         answers = [heavy, chunked]
         answers += [client.post("/v1/images", content=p.read_bytes()) for p in (many, bands)]
-    service.jobs.stop(5)
+    service.stop(5)
     for answer in answers:
         assert answer.status_code == 413
         assert error_of(answer)["code"] == "too_large"
@@ -250,7 +250,7 @@ def test_a_model_that_does_not_load_is_said_and_asked_of(headers, make_raster):
         health = client.get("/v1/health").json()
         path = make_raster(np.zeros((3, 8, 8), np.uint8))
         answer = client.post("/v1/segment", json={"image": {"path": str(path)}, "phrases": ["x"]})
-    service.jobs.stop(5)
+    service.stop(5)
     assert (health["state"], health["model"]) == ("failed", None)
     assert health["error"]["code"] == "bad_weights"
     assert error_of(answer)["message"] == "The weights are damaged: get them again."

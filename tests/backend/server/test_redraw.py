@@ -81,7 +81,7 @@ def test_old_maps_make_room_for_new_ones(stand_in, headers, make_raster):
             assert client.post("/v1/segment", json=body).status_code == 200
         statuses = [redraw(client, {"request_id": f"r{i}"}).status_code for i in range(5)]
         maps = client.get("/v1/health").json()["cache"]["maps"]
-    service.jobs.stop(5)
+    service.stop(5)
     assert statuses == [404, 404, 404, 200, 200]
     assert maps["count"] == 2
     assert maps["bytes"] <= maps["budget_bytes"] == 50_000

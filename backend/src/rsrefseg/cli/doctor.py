@@ -102,7 +102,18 @@ def _try_model(report: Report, weights: Path | None, device: str) -> None:
         return
     report.facts["device"] = asdict(segmenter.device)
     report.facts["weights"] = {"path": str(path), **asdict(segmenter.info)}
-    report.facts["cache"] = asdict(segmenter.cache)
+    budget = segmenter.cache.budget_bytes
+    report.facts["cache"] = {
+        "memory": f"up to {budget / 1e6:.0f} MB of encoded images",
+        "disk": _disk_cache(),
+    }
+
+
+def _disk_cache() -> str:
+    from rsrefseg.predict.diskcache import describe
+
+    found = describe()
+    return f"{found.images} images, {found.bytes / 1e6:.1f} MB in {found.folder}"
 
 
 def _self_test(report: Report, segmenter: Any) -> None:

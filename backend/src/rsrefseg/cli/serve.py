@@ -1,4 +1,4 @@
-"""`rsrefseg serve`: the engine as a service for QGIS and other clients on this machine."""
+"""`rsrefseg serve`: the engine as a service for QGIS and other clients."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 for any free one.", min=0, max=65535)] = 0,
     weights: Annotated[
         Path | None, typer.Option(help="Weights file; default: the bundled model.")
@@ -19,19 +19,61 @@ def serve(
     ignore_stdin: Annotated[
         bool, typer.Option("--ignore-stdin", help="Go on when stdin closes.")
     ] = False,
+    cache_mb: Annotated[
+        int | None,
+        typer.Option(help="Memory for encoded images; default: an eighth of it.", min=0),
+    ] = None,
+    disk_cache_mb: Annotated[
+        int,
+        typer.Option(
+            help="Disk for encoded images, in the folder RSREFSEG_CACHE_DIR; 0: none.",
+            min=0,
+            envvar="RSREFSEG_DISK_CACHE_MB",
+        ),
+    ] = 1024,
+    time_limit_s: Annotated[
+        float, typer.Option(help="The longest that a request may take.", min=1)
+    ] = 3600.0,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="Certificate chain (PEM): serve HTTPS.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The certificate's key (PEM).")] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Serve other machines without TLS.")
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A further name that clients may call this engine by."),
+    ] = None,
+    allow_path: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A folder whose rasters may be read in place; default: on this machine's own "
+            "address all files, on others none."
+        ),
+    ] = None,
 ) -> None:
     """Answer clients over HTTP until stdin closes.
 
     Prints one line of JSON when it listens. The token that clients must send is taken from the
     environment variable RSREFSEG_TOKEN, or made up and printed in that line.
     """
+    from rsrefseg.server.binding import Access
+    from rsrefseg.server.images import Limits
+    from rsrefseg.server.run import ModelChoice
     from rsrefseg.server.run import serve as run
 
-    run(
-        host=host,
-        port=port,
-        weights=weights,
-        device=device,
-        precision=precision,
-        ignore_stdin=ignore_stdin,
+    access = Access(host, port, tls_cert, tls_key, insecure, tuple(allow_host or ()))
+    roots = None if access.is_local and not allow_path else tuple(allow_path or ())
+    model = ModelChoice(
+        weights,
+        device,
+        precision,
+        None if cache_mb is None else cache_mb * 1_000_000,
+        disk_cache_mb * 1_000_000,
     )
+    limits = Limits(
+        request_s=time_limit_s,
+        roots=None if roots is None else tuple(root.resolve() for root in roots),
+    )
+    run(access, model, limits, ignore_stdin=ignore_stdin)

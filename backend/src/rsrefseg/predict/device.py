@@ -84,6 +84,11 @@ def cpu_has_bf16() -> bool:
     return any(bool(getattr(torch.cpu, check, lambda: False)()) for check in checks)
 
 
+def memory_bytes(kind: DeviceKind) -> int | None:
+    """A GPU's own memory; None where the machine's memory counts."""
+    return torch.cuda.get_device_properties(0).total_memory if kind == "cuda" else None
+
+
 def use_all_cores() -> int:
     """Let torch use the cores that this process may run on, unless the environment says less."""
     if os.environ.get("OMP_NUM_THREADS"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -20,18 +18,33 @@ from rsrefseg.models.rsrefseg2 import RSRefSeg2
 from rsrefseg.models.tokenizer import Tokenizer
 from rsrefseg.predict import device as devices
 from rsrefseg.predict.cache import ByteBudgetCache, default_budget_bytes
+from rsrefseg.predict.digest import image_digest
+from rsrefseg.predict.diskcache import DiskOptions, FeatureDisk
+from rsrefseg.predict.fallback import (
+    ON_CPU,
+    SMALLER_BATCH,
+    free_memory,
+    is_out_of_memory,
+    no_way_left,
+)
 from rsrefseg.predict.phrases import CHARS_PER_TOKEN, tidy_phrases
+from rsrefseg.predict.tensors import (
+    fit_into_tile,
+    overall_score,
+    padded_tile,
+    prompt_tensors,
+    stack_text,
+    to_numpy,
+)
 from rsrefseg.predict.types import (
     CacheInfo,
     DeviceInfo,
-    DeviceKind,
     EncodedImage,
     ModelInfo,
     PhraseAnswer,
-    Precision,
     Prompts,
 )
-from rsrefseg.weights.files import ModelFile, load_model
+from rsrefseg.weights.files import ModelFile
 
 # Phrases that go through prompter and decoder together.
 ASK_BATCH = 16
@@ -48,6 +61,7 @@ class Segmenter:
         device: DeviceInfo,
         *,
         cache_budget_bytes: int | None = None,
+        disk: DiskOptions | None = None,
     ) -> None:
         """Wrap a model that is in its place already.
 
@@ -55,14 +69,24 @@ class Segmenter:
             model: in evaluation mode, on its device, in its precision.
             file: where it came from.
             device: where it is.
-            cache_budget_bytes: for encoded images; an eighth of the memory when None.
+            cache_budget_bytes: for encoded images; an eighth of the device's memory when None.
+            disk: where to keep encoded images beyond the process; nowhere when None.
         """
         self._model = model
         self._file = file
         self._device = device
-        budget = default_budget_bytes() if cache_budget_bytes is None else cache_budget_bytes
+        self._info = model_info(model, file)
+        self._batch = ASK_BATCH
+        self._notices: dict[str, None] = {}
+        budget = cache_budget_bytes
+        if budget is None:
+            budget = default_budget_bytes(devices.memory_bytes(device.kind))
         self._images: ByteBudgetCache[ImageFeatures] = ByteBudgetCache(budget)
         self._phrases: ByteBudgetCache[TextFeatures] = ByteBudgetCache(PHRASE_CACHE_BYTES)
+        self._disk: FeatureDisk | None = None
+        if disk is not None and disk.budget_bytes > 0:
+            named = f"{file.preset_name} {file.sha256} {device.precision}"
+            self._disk = FeatureDisk(disk.folder, disk.budget_bytes, named)
 
     @classmethod
     def from_file(
@@ -72,6 +96,7 @@ class Segmenter:
         device: str = "auto",
         precision: str = "auto",
         cache_budget_bytes: int | None = None,
+        disk: DiskOptions | None = None,
     ) -> Segmenter:
         """Load a weights file onto a device.
 
@@ -81,43 +106,21 @@ class Segmenter:
             path: a weights file.
             device: auto, cpu, cuda or mps.
             precision: auto, fp32, bf16 or fp16.
-            cache_budget_bytes: for encoded images; an eighth of the memory when None.
+            cache_budget_bytes: for encoded images; an eighth of the device's memory when None.
+            disk: where to keep encoded images beyond the process; nowhere when None.
 
         Raises:
             WeightsError: the file cannot be used.
             DeviceError: the device or precision is not there.
         """
-        kind, why = devices.choose_device(device)
-        candidates = devices.candidate_precisions(kind, precision)
-        if kind == "cpu":
-            devices.use_all_cores()
-        best = _load(path, kind, why, candidates[0], cache_budget_bytes)
-        if len(candidates) == 1:
-            return best
-        seconds = best._trial_s()
-        for candidate in candidates[1:]:
-            other = _load(path, kind, why, candidate, cache_budget_bytes)
-            other_seconds = other._trial_s()
-            if other_seconds * devices.WORTHWHILE_GAIN < seconds:
-                best, seconds = other, other_seconds
-        return best
+        from rsrefseg.predict.loading import load_segmenter
+
+        return load_segmenter(path, device, precision, cache_budget_bytes, disk)
 
     @property
     def info(self) -> ModelInfo:
         """The model."""
-        preset, metadata = self._model.preset, self._file.metadata
-        threshold = metadata.get("presence_threshold")
-        return ModelInfo(
-            name=self._file.name,
-            preset=self._file.preset_name,
-            sha256=self._file.sha256,
-            tile_px=preset.tile_px,
-            min_resolution_m=preset.min_resolution_m,
-            max_resolution_m=preset.max_resolution_m,
-            default_resolution_m=preset.default_resolution_m,
-            presence_threshold=None if threshold is None else float(threshold),
-            vocabulary_examples=tuple(map(str, metadata.get("vocabulary_examples", ()))),
-        )
+        return self._info
 
     @property
     def presence_threshold(self) -> float | None:
@@ -132,7 +135,13 @@ class Segmenter:
     @property
     def cache(self) -> CacheInfo:
         """How full the caches are."""
-        return replace(self._images.info(), phrases=self._phrases.info())
+        disk = None if self._disk is None else self._disk.info()
+        return replace(self._images.info(), phrases=self._phrases.info(), disk=disk)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences about what this model had to do without."""
+        return tuple(self._notices)
 
     def check_phrases(self, phrases: Sequence[str]) -> list[str]:
         """Tidy phrases.
@@ -170,13 +179,30 @@ class Segmenter:
             raise InputError("The weights carry no tokenizer: choose another weights file.")
         return self._model.tokenizer
 
-    @torch.inference_mode()
+    def find(
+        self,
+        image: NDArray[np.uint8],
+        content_px: tuple[int, int] | None = None,
+        *,
+        digest: bytes | None = None,
+    ) -> EncodedImage | None:
+        """An image that was encoded before, from memory or the disk; see `encode`."""
+        shape, content, key = self._key(image, content_px, digest)
+        features = self._images.get(key)
+        if features is None and self._disk is not None:
+            features = self._disk.get(key)
+            if features is not None:
+                features = features.to(self._model.device)
+                self._images.put(key, features, features.nbytes)
+        return None if features is None else EncodedImage(shape, content, features, cached=True)
+
     def encode(
         self,
         image: NDArray[np.uint8],
         content_px: tuple[int, int] | None = None,
         *,
         keep: bool = True,
+        digest: bytes | None = None,
     ) -> EncodedImage:
         """Encode an image, or find it in the cache.
 
@@ -184,25 +210,50 @@ class Segmenter:
             image: H x W x 3 uint8.
             content_px: height and width to scale it to within the tile; by default its long
                 side fills the tile.
-            keep: whether the cache takes it, for somebody who will come back to it.
+            keep: whether the caches take it, for somebody who will come back to it.
+            digest: `image_digest` of the image, where it is known.
 
         Raises:
             InputError: the image has another shape or type.
+            OutOfMemoryError: no device's memory suffices.
         """
+        found = self.find(image, content_px, digest=digest)
+        if found is not None:
+            return found
+        shape, content, key = self._key(image, content_px, digest)
+        features = self._encode(image, content)
+        if keep:
+            self._images.put(key, features, features.nbytes)
+            if self._disk is not None:
+                self._disk.put(key, features)
+        return EncodedImage(shape, content, features, cached=False)
+
+    def forget(self) -> None:
+        """Empty the caches in memory."""
+        self._images.clear()
+        self._phrases.clear()
+
+    @torch.inference_mode()
+    def _encode(self, image: NDArray[np.uint8], content: tuple[int, int]) -> ImageFeatures:
+        for remedy in (self._forget_images, self._move_to_cpu, None):
+            try:
+                return self._model.encode_image(self._tile(image, content))
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if remedy is None:
+                    raise no_way_left() from error
+            remedy()
+        raise no_way_left()
+
+    def _key(
+        self, image: NDArray[np.uint8], content_px: tuple[int, int] | None, digest: bytes | None
+    ) -> tuple[tuple[int, int], tuple[int, int], tuple[object, ...]]:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise InputError("An image must be an array of height x width x 3, uint8.")
         shape = (image.shape[0], image.shape[1])
         content = content_px or fit_into_tile(shape, self._model.preset.tile_px)
-        image = np.ascontiguousarray(image)
-        digest = hashlib.blake2b(image.data, digest_size=16).digest()
-        key = (digest, shape, content)
-        features = self._images.get(key)
-        if features is not None:
-            return EncodedImage(shape, content, features, cached=True)
-        features = self._model.encode_image(self._tile(image, content)[None])
-        if keep:
-            self._images.put(key, features, features.nbytes)
-        return EncodedImage(shape, content, features, cached=False)
+        return shape, content, (digest or image_digest(image), shape, content)
 
     @torch.inference_mode()
     def ask(
@@ -214,11 +265,49 @@ class Segmenter:
             encoded: what `encode` gave.
             phrases: tidy phrases (see `check_phrases`).
             prompts: clicks and a box that go to the decoder beside each phrase's own prompts.
+
+        Raises:
+            OutOfMemoryError: no device's memory suffices.
         """
         answers: list[PhraseAnswer] = []
-        for start in range(0, len(phrases), ASK_BATCH):
-            answers += self._ask_batch(encoded, phrases[start : start + ASK_BATCH], prompts)
+        while len(answers) < len(phrases):
+            batch = phrases[len(answers) : len(answers) + self._batch]
+            try:
+                answers += self._ask_batch(encoded, batch, prompts)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._shrink(len(batch), error)
         return answers
+
+    def _shrink(self, asked: int, error: BaseException) -> None:
+        """Make do with less memory for asking: smaller batches, then the CPU."""
+        free_memory(self._model.device)
+        if asked > 1:
+            self._batch = max(1, asked // 2)
+            self._notices[SMALLER_BATCH] = None
+        elif self._model.device.type == "cpu":
+            raise no_way_left() from error
+        else:
+            self._move_to_cpu()
+
+    def _forget_images(self) -> None:
+        self._images.clear()
+        free_memory(self._model.device)
+
+    def _move_to_cpu(self) -> None:
+        """Go on without a GPU; nothing happens on the CPU."""
+        before = self._model.device
+        if before.type == "cpu":
+            return
+        self._model = self._model.to(device="cpu", dtype=torch.float32)
+        self._images.clear()
+        self._phrases.clear()
+        self._disk = None  # what is there was computed in another precision
+        self._batch = ASK_BATCH
+        self._device = devices.describe("cpu", ON_CPU, "fp32")
+        self._notices[ON_CPU] = None
+        free_memory(before)
 
     def _ask_batch(
         self, encoded: EncodedImage, phrases: Sequence[str], prompts: Prompts | None
@@ -226,11 +315,14 @@ class Segmenter:
         text = self._text(phrases)
         index = torch.zeros(len(phrases), dtype=torch.long, device=self._model.device)
         tile = self._model.preset.tile_px
-        extra = self._extra(encoded, prompts, len(phrases))
-        out = self._model.ask(encoded.features.expand(index), text, **extra)
+        extra = prompt_tensors(encoded, prompts, len(phrases), tile, self._model.device)
+        features: ImageFeatures = encoded.features
+        if features.clip_tokens.device != self._model.device:  # encoded before the model moved
+            features = features.to(self._model.device, torch.float32)
+        out = self._model.ask(features.expand(index), text, **extra)
         logits = self._model.upsample(out.low_res_logits, tile, encoded.content_px, encoded.shape)
-        probabilities = _numpy(logits[:, 0].sigmoid_())
-        heats = _numpy(out.dense_token_logits.float().sigmoid())
+        probabilities = to_numpy(logits[:, 0].sigmoid_())
+        heats = to_numpy(out.dense_token_logits.float().sigmoid())
         rows, cols = (
             max(1, math.ceil(side / tile * grid))
             for side, grid in zip(encoded.content_px, heats.shape[1:], strict=True)
@@ -257,40 +349,8 @@ class Segmenter:
             )
         ]
 
-    def _extra(
-        self, encoded: EncodedImage, prompts: Prompts | None, count: int
-    ) -> dict[str, Tensor]:
-        """Prompts in the padded tile's own coordinates, once for each phrase."""
-        if prompts is None:
-            return {}
-        tile, device = self._model.preset.tile_px, self._model.device
-        share = (encoded.content_px[1] / tile, encoded.content_px[0] / tile)
-        extra: dict[str, Tensor] = {}
-        if len(prompts.points):
-            points = torch.from_numpy(prompts.points).to(device) * torch.tensor(
-                share, device=device
-            )
-            labels = torch.from_numpy(prompts.labels).to(device)
-            extra["points"] = points.expand(count, -1, -1)
-            extra["point_labels"] = labels.expand(count, -1)
-        if prompts.box is not None:
-            box = torch.tensor(prompts.box, device=device) * torch.tensor(share * 2, device=device)
-            extra["boxes"] = box.expand(count, -1)
-        return extra
-
     def _tile(self, image: NDArray[np.uint8], content: tuple[int, int]) -> Tensor:
-        """An image as the padded tile that the model reads: 3 x S x S, 0 to 1."""
-        side = self._model.preset.tile_px
-        if max(content) > side or min(content) < 1:
-            raise InputError(f"The image must take up 1 to {side} pixels of the tile.")
-        writable = image if image.flags.writeable else image.copy()
-        pixels = torch.from_numpy(writable).to(self._model.device).permute(2, 0, 1)[None].float()
-        if content != tuple(image.shape[:2]):
-            pixels = F.interpolate(
-                pixels, content, mode="bilinear", align_corners=False, antialias=True
-            )
-        padded = F.pad(pixels / 255.0, (0, side - content[1], 0, side - content[0]))
-        return padded[0]
+        return padded_tile(image, content, self._model.preset.tile_px, self._model.device)[None]
 
     def _text(self, phrases: Sequence[str]) -> TextFeatures:
         """Features of the phrases, from the cache as far as it goes."""
@@ -310,62 +370,24 @@ class Segmenter:
                 known[phrase] = one
                 nbytes = one.tokens.nbytes + one.pooled.nbytes + one.mask.nbytes
                 self._phrases.put(phrase, one, nbytes)
-        return _stack([features for p in phrases if (features := known[p]) is not None])
-
-    def _trial_s(self) -> float:
-        """Seconds for one encoding and one phrase, the caches aside."""
-        side = self._model.preset.tile_px
-        noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
-
-        def step() -> None:
-            self._images.clear()
-            self._phrases.clear()
-            self.ask(self.encode(noise), ["the red-roofed building left of the road"])
-
-        seconds = devices.measure_s(step)
-        self._images.clear()
-        self._phrases.clear()
-        return seconds
+        return stack_text([features for p in phrases if (features := known[p]) is not None])
 
 
-def fit_into_tile(shape: tuple[int, int], tile_px: int) -> tuple[int, int]:
-    """Height and width of an image whose long side fills the tile."""
-    scale = tile_px / max(shape)
-    height, width = (min(tile_px, max(1, round(side * scale))) for side in shape)
-    return height, width
-
-
-def overall_score(probability: NDArray[np.float32]) -> float:
-    """Mean probability of the pixels above 0.5; the highest probability if there is none."""
-    inside = probability[probability > 0.5]
-    return float(inside.mean() if inside.size else probability.max(initial=0.0))
-
-
-def _load(
-    path: Path | str,
-    kind: DeviceKind,
-    why: str,
-    precision: Precision,
-    cache_budget_bytes: int | None,
-) -> Segmenter:
-    model, file = load_model(Path(path), device=kind, dtype=devices.DTYPES[precision])
-    described = devices.describe(kind, why, precision)
-    return Segmenter(model, file, described, cache_budget_bytes=cache_budget_bytes)
-
-
-def _stack(features: Sequence[TextFeatures]) -> TextFeatures:
-    """One batch of several phrases, padded with zeros to the longest."""
-    length = max(one.tokens.shape[1] for one in features)
-    return TextFeatures(
-        torch.cat([F.pad(f.tokens, (0, 0, 0, length - f.tokens.shape[1])) for f in features]),
-        torch.cat([f.pooled for f in features]),
-        torch.cat([F.pad(f.mask, (0, length - f.mask.shape[1])) for f in features]),
+def model_info(model: RSRefSeg2, file: ModelFile) -> ModelInfo:
+    """What a user should know about a loaded model."""
+    preset, metadata = model.preset, file.metadata
+    threshold = metadata.get("presence_threshold")
+    return ModelInfo(
+        name=file.name,
+        preset=file.preset_name,
+        sha256=file.sha256,
+        tile_px=preset.tile_px,
+        min_resolution_m=preset.min_resolution_m,
+        max_resolution_m=preset.max_resolution_m,
+        default_resolution_m=preset.default_resolution_m,
+        presence_threshold=None if threshold is None else float(threshold),
+        vocabulary_examples=tuple(map(str, metadata.get("vocabulary_examples", ()))),
     )
-
-
-def _numpy(values: Tensor) -> NDArray[np.float32]:
-    array: NDArray[np.float32] = values.to("cpu", torch.float32).numpy()
-    return array
 
 
 def _short(phrase: str) -> str:

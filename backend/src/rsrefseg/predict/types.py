@@ -152,6 +152,10 @@ class Predictor(Protocol):
     def cache(self) -> CacheInfo:
         """How full its cache is."""
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences about what it had to do without, such as a GPU's memory."""
+
     def check_phrases(self, phrases: Sequence[str]) -> list[str]:
         """Tidy the phrases; raise PhraseError for one that cannot be used."""
 
@@ -161,12 +165,22 @@ class Predictor(Protocol):
     def unknown_words(self, phrase: str) -> tuple[str, ...]:
         """Words of a phrase that the model never learnt."""
 
+    def find(
+        self,
+        image: NDArray[np.uint8],
+        content_px: tuple[int, int] | None = None,
+        *,
+        digest: bytes | None = None,
+    ) -> EncodedImage | None:
+        """An image that was encoded before; needs no device."""
+
     def encode(
         self,
         image: NDArray[np.uint8],
         content_px: tuple[int, int] | None = None,
         *,
         keep: bool = True,
+        digest: bytes | None = None,
     ) -> EncodedImage:
         """Encode an image (H x W x 3), or find it in the cache; put it there if `keep`."""
 

@@ -19,6 +19,7 @@ from rsrefseg.errors import InputError
 from rsrefseg.geo.extent import Bounds
 from rsrefseg.geo.polygons import quantise
 from rsrefseg.geo.raster import open_raster
+from rsrefseg.predict.digest import image_digest
 from rsrefseg.predict.look import Cancelled, check
 from rsrefseg.predict.maps import PhraseMap, ViewMaps
 from rsrefseg.predict.plan import plan_scene
@@ -42,6 +43,7 @@ class View:
         crs: the CRS as WKT, or None.
         resolution_m: metres per pixel that the model sees.
         warnings: sentences about the raster.
+        digest: names the image by its pixels.
     """
 
     image: NDArray[np.uint8]
@@ -51,6 +53,7 @@ class View:
     crs: str | None
     resolution_m: float
     warnings: tuple[str, ...]
+    digest: bytes
 
     @property
     def nbytes(self) -> int:
@@ -100,6 +103,7 @@ def open_view(
             crs=raster.crs,
             resolution_m=plan.resolution_m,
             warnings=tuple(raster.warnings),
+            digest=image_digest(tile.image),
         )
 
 
@@ -149,7 +153,7 @@ def _look(
     cancelled: Cancelled | None,
 ) -> list[PhraseMap]:
     with timings.measure("encode_s"):
-        encoded = predictor.encode(view.image, view.content_px)
+        encoded = predictor.encode(view.image, view.content_px, digest=view.digest)
     check(cancelled)
     with timings.measure("ask_s"):
         answers = predictor.ask(encoded, phrases, prompts)

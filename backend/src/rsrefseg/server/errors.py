@@ -38,11 +38,32 @@ class DuplicateRequestError(InputError):
     http_status = 409
 
 
+class BusyError(RsRefSegError):
+    """More requests wait than the engine takes."""
+
+    code = "busy"
+    http_status = 503
+
+
+class TimeLimitError(RsRefSegError):
+    """A request took longer than it may."""
+
+    code = "time_limit"
+    http_status = 504
+
+
 class TooLargeError(InputError):
     """An upload over the limits."""
 
     code = "too_large"
     http_status = 413
+
+
+class SlowBodyError(InputError):
+    """A body that stopped coming."""
+
+    code = "slow_body"
+    http_status = 408
 
 
 class PathError(InputError):

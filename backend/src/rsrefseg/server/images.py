@@ -7,16 +7,9 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from rsrefseg.geo.raster import open_raster
+from rsrefseg.geo.inspect import HeaderFacts, inspect_tiff
 from rsrefseg.predict.cache import ByteBudgetCache
 from rsrefseg.server.errors import PathError, TooLargeError, UnknownImageError
-
-# Formats that hold their pixels themselves: none that points to other files or to the network.
-FILE_DRIVERS = (
-    "GTiff", "PNG", "JPEG", "JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID", "ECW", "MrSID", "ENVI",
-    "HFA", "EHdr", "ERS", "PCIDSK", "NITF", "BMP", "GIF", "WEBP", "AAIGrid", "SRTMHGT", "GPKG",
-    "MBTiles",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,19 +20,25 @@ class Limits:
         upload_bytes: the largest upload.
         pixels: the most pixels of an uploaded image.
         bands: the most bands of an uploaded image.
+        decoded_bytes: the most that an uploaded image may take once it is decoded.
+        block_bytes: the most that one block of it may take.
         store_bytes: memory for uploaded images.
         views_bytes: memory for pixels that were read to be looked at.
         maps_bytes: memory for probabilities of past requests.
-        paths: whether files may be read by their path.
+        request_s: the longest that a request may take.
+        roots: folders whose files may be read by their path; None: all that the process may read.
     """
 
     upload_bytes: int = 512_000_000
     pixels: int = 200_000_000
     bands: int = 64
+    decoded_bytes: int = 4_000_000_000
+    block_bytes: int = 512_000_000
     store_bytes: int = 1_000_000_000
     views_bytes: int = 128_000_000
     maps_bytes: int = 256_000_000
-    paths: bool = True
+    request_s: float = 3600.0
+    roots: tuple[Path, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,26 +74,18 @@ class ImageStore:
         known = self._images.get(image_id)
         if known is not None:
             return known
-        with open_raster(data, name="The uploaded image") as raster:
-            if raster.width * raster.height > self._limits.pixels:
-                raise TooLargeError(
-                    f"The image has more than {self._limits.pixels // 1_000_000} million pixels: "
-                    "choose a smaller extent or a coarser ground resolution."
-                )
-            if raster.count > self._limits.bands:
-                raise TooLargeError(
-                    f"The image has more than {self._limits.bands} bands: send the three to show."
-                )
-            image = StoredImage(
-                image_id,
-                data,
-                raster.width,
-                raster.height,
-                raster.crs,
-                tuple(float(v) for v in raster.transform[:6]),
-                raster.count,
-                raster.dtype,
-            )
+        facts = inspect_tiff(data, "The uploaded image")
+        self._check(facts)
+        image = StoredImage(
+            image_id,
+            data,
+            facts.width,
+            facts.height,
+            facts.crs,
+            tuple(float(v) for v in facts.transform[:6]),
+            facts.bands,
+            facts.dtype,
+        )
         self._images.put(image_id, image, len(data))
         return image
 
@@ -111,6 +102,23 @@ class ImageStore:
             )
         return image
 
+    def _check(self, facts: HeaderFacts) -> None:
+        limits = self._limits
+        if facts.width * facts.height > limits.pixels:
+            raise TooLargeError(
+                f"The image has more than {limits.pixels // 1_000_000} million pixels: choose a "
+                "smaller extent or a coarser ground resolution."
+            )
+        if facts.bands > limits.bands:
+            raise TooLargeError(
+                f"The image has more than {limits.bands} bands: send the three to show."
+            )
+        if facts.decoded_bytes > limits.decoded_bytes or facts.block_bytes > limits.block_bytes:
+            raise TooLargeError(
+                "The image takes too much memory once it is unpacked: choose a smaller extent or "
+                "a coarser ground resolution, or save it in tiles."
+            )
+
 
 def check_path(text: str, limits: Limits) -> tuple[Path, tuple[int, int, int]]:
     """A path that may be read, and what changes when the file does.
@@ -118,16 +126,24 @@ def check_path(text: str, limits: Limits) -> tuple[Path, tuple[int, int, int]]:
     Raises:
         PathError: paths may not be read here, or this one is not the full path of a plain file.
     """
-    if not limits.paths:
+    if limits.roots == ():
         raise PathError("This engine reads no files by path: upload the image.")
     if text.lower().startswith(("/vsi", "\\vsi")) or "://" in text or "\0" in text:
         raise PathError("The path must be that of a file on this machine, not a GDAL or web name.")
     path = Path(text)
     try:
+        absolute = path.is_absolute()
+        # Links and dots resolved: what counts is where the file really is.
+        path = path.resolve(strict=True)
         facts = path.stat()
-        usable = path.is_absolute() and stat.S_ISREG(facts.st_mode)
-    except (OSError, ValueError):
+        usable = absolute and stat.S_ISREG(facts.st_mode)
+    except (OSError, ValueError, RuntimeError):
         usable = False
+    if usable and limits.roots is not None:
+        usable = any(path.is_relative_to(root) for root in limits.roots)
     if not usable:
-        raise PathError(f"There is no file '{text}': give the full path of a raster file.")
+        raise PathError(
+            f"There is no file '{text}' that may be read: give the full path of a raster file"
+            + ("." if limits.roots is None else " in a folder that this engine is allowed to read.")
+        )
     return path, (facts.st_ino, facts.st_size, facts.st_mtime_ns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -33,6 +34,8 @@ from rsrefseg.server.schemas import (
 )
 from rsrefseg.server.service import EngineService
 
+CLIENT_HEADER = "x-client-id"
+CLIENT_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # How often a waiting request looks whether its client is still there.
 DISCONNECT_CHECK_S = 0.2
 EVENT_CHECK_S = 0.05
@@ -80,7 +83,8 @@ def build_router(service: EngineService) -> APIRouter:
     @router.post("/encode", summary="Prepare an extent for phrases to come")
     async def encode(body: EncodeRequest, request: Request) -> EncodeAnswer:
         request_id = _request_id(body, request)
-        windows, timings = await _outcome(service, service.encode(request_id, body), request)
+        job = service.encode(request_id, body, _client(request))
+        windows, timings = await _outcome(service, job, request)
         return EncodeAnswer(
             request_id=request_id, windows=windows, timings=answers.timings(timings)
         )
@@ -88,7 +92,8 @@ def build_router(service: EngineService) -> APIRouter:
     @router.post("/segment", summary="Find phrases", response_model=SegmentAnswer)
     async def segment(body: SegmentBody, request: Request) -> Response:
         request_id = _request_id(body, request)
-        result, model = await _outcome(service, service.segment(request_id, body), request)
+        job = service.segment(request_id, body, _client(request))
+        result, model = await _outcome(service, job, request)
         content = await run_in_threadpool(answers.segment_json, request_id, result, model)
         return Response(content, media_type="application/json")
 
@@ -169,14 +174,24 @@ def _request_id(body: AreaRequest, request: Request) -> str:
     return request_id
 
 
+def _client(request: Request) -> str:
+    """Whose request it is: what it says itself, or else where it comes from."""
+    said = request.headers.get(CLIENT_HEADER, "")
+    if CLIENT_PATTERN.fullmatch(said):
+        return said
+    return request.client.host if request.client else ""
+
+
 async def _outcome(service: EngineService, job: Job, request: Request) -> Any:
-    """Wait for a job; a client that goes away cancels it."""
+    """Wait for a job; a client that goes away cancels it, and so does its time limit."""
     future = asyncio.wrap_future(job.future)
     while True:
         finished, _ = await asyncio.wait({future}, timeout=DISCONNECT_CHECK_S)
         if finished:
-            return future.result()
-        if await request.is_disconnected():
+            return job.take()
+        if job.overdue:
+            service.jobs.expire(job)
+        elif await request.is_disconnected():
             service.jobs.cancel(job.request_id)
 
 

@@ -1,100 +1,138 @@
-"""Serving: the socket, the ready line, the logs, and ending with whoever started it."""
+"""Serving: the process, the ready line, the logs, and ending with whoever started it."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
-import secrets
 import socket
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import uvicorn
 
 from rsrefseg import __version__
-from rsrefseg.errors import ConfigError
+from rsrefseg.geo.harden import only_plain_files
 from rsrefseg.predict.types import Predictor
+from rsrefseg.server import binding
 from rsrefseg.server.app import create_app
+from rsrefseg.server.binding import Access
+from rsrefseg.server.images import Limits
 from rsrefseg.server.schemas import API_VERSION
 from rsrefseg.server.service import EngineService
 
 TOKEN_VARIABLE = "RSREFSEG_TOKEN"
-TOKEN_BYTES = 32
 # What a job that cannot be interrupted is given before the process ends regardless.
 LAST_GRACE_S = 3.0
+MAX_CONNECTIONS = 512
 
 log = logging.getLogger("rsrefseg.server")
 
 
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model runs, and how.
+
+    Attributes:
+        weights: a weights file; the bundled one when None.
+        device: auto, cpu, cuda or mps.
+        precision: auto, fp32, bf16 or fp16.
+        cache_bytes: memory for encoded images; an eighth of the device's when None.
+        disk_cache_bytes: disk for encoded images; 0 for none.
+    """
+
+    weights: Path | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    cache_bytes: int | None = None
+    disk_cache_bytes: int = 0
+
+    def load(self) -> Predictor:
+        """The model in its place.
+
+        Raises:
+            WeightsError: the file cannot be used.
+            DeviceError: the device or precision is not there.
+        """
+        from rsrefseg.predict.diskcache import DiskOptions, default_folder
+        from rsrefseg.predict.segmenter import Segmenter
+        from rsrefseg.weights.files import bundled_weights
+
+        return Segmenter.from_file(
+            self.weights or bundled_weights(),
+            device=self.device,
+            precision=self.precision,
+            cache_budget_bytes=self.cache_bytes,
+            disk=DiskOptions(default_folder(), self.disk_cache_bytes),
+        )
+
+
 def serve(
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    weights: Path | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    ignore_stdin: bool = False,
+    access: Access, model: ModelChoice, limits: Limits, *, ignore_stdin: bool = False
 ) -> None:
     """Serve until stdin closes or a signal comes.
 
     Args:
-        host: the address to listen on; only a loopback one.
-        port: the port; 0 for any free one.
-        weights: a weights file; the bundled one when None.
-        device: auto, cpu, cuda or mps.
-        precision: auto, fp32, bf16 or fp16.
+        access: who is listened to.
+        model: what answers.
+        limits: how much is taken.
         ignore_stdin: go on when stdin closes.
 
     Raises:
-        ConfigError: the address cannot be used.
+        ConfigError: the address, the certificate or the token cannot be used.
     """
     _log_to_stderr()
+    only_plain_files()
     given = os.environ.pop(TOKEN_VARIABLE, "")
-    token = given or secrets.token_urlsafe(TOKEN_BYTES)
-    listener = _listen(host, port)
-
-    def load() -> Predictor:
-        from rsrefseg.predict.segmenter import Segmenter
-        from rsrefseg.weights.files import bundled_weights
-
-        return Segmenter.from_file(weights or bundled_weights(), device=device, precision=precision)
-
-    service = EngineService(load)
-    ready = _ready_line(listener, None if given else token)
+    token = given or binding.new_token()
+    binding.check_access(access, token)
+    listener = binding.listen(access.host, access.port)
+    service = EngineService(model.load, limits)
+    app = create_app(
+        service,
+        token=token,
+        hosts=binding.allowed_names(access),
+        any_address=not access.is_local,
+    )
     config = uvicorn.Config(
-        create_app(service, token=token),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,
+        ssl_certfile=access.tls_cert,
+        ssl_keyfile=access.tls_key,
+        limit_concurrency=MAX_CONNECTIONS,
         # QGIS may be idle for long and then expects its connection to be there.
         timeout_keep_alive=3600,
         timeout_graceful_shutdown=2,
     )
-    server = _Server(config, ready)
+    server = _Server(config, _ready_line(access, listener, None if given else token))
     if not ignore_stdin:
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
     server.run(sockets=[listener])
-    if not service.jobs.stop(LAST_GRACE_S):
+    if not service.stop(LAST_GRACE_S):
         # A native call is still at work in the device's thread; nothing of value is lost.
         _leave()
 
 
-def _ready_line(listener: socket.socket, token: str | None) -> str:
+def _ready_line(access: Access, listener: socket.socket, token: str | None) -> str:
     """What is printed once the service listens; with the token, if nobody else knows it."""
-    address, port = listener.getsockname()[:2]
-    named = f"[{address}]" if ":" in address else address
-    ready = {
+    ready: dict[str, Any] = {
         "event": "ready",
-        "url": f"http://{named}:{port}",
-        "port": port,
+        "url": binding.public_url(access, listener),
+        "port": listener.getsockname()[1],
         "api_version": API_VERSION,
         "engine_version": __version__,
         "pid": os.getpid(),
     }
-    return json.dumps(ready if token is None else {**ready, "token": token})
+    if token is not None:
+        ready["token"] = token
+    if access.tls_cert is not None:
+        ready["fingerprint"] = binding.fingerprint(access.tls_cert)
+    return json.dumps(ready)
 
 
 class _Server(uvicorn.Server):
@@ -109,25 +147,6 @@ class _Server(uvicorn.Server):
         if self.started:
             sys.stdout.write(self._ready_line + "\n")
             sys.stdout.flush()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    if host not in ("127.0.0.1", "localhost", "::1"):
-        raise ConfigError(f"The engine listens on this machine only, not on {host}: use 127.0.0.1.")
-    family = socket.AF_INET6 if host == "::1" else socket.AF_INET
-    # Named as TCP, or asyncio does not switch off Nagle's algorithm: 40 ms for every answer.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise ConfigError(
-            f"Port {port} cannot be listened on ({error.strerror}): choose another, or 0."
-        ) from error
-    return listener
 
 
 def _end_with_stdin(server: uvicorn.Server) -> None:

@@ -49,6 +49,9 @@ class AreaRequest(Message):
     image: ImageRef
     extent: ExtentList | None = None
     ground_resolution_m: Number | None = Field(default=None, gt=0)
+    time_limit_s: Number | None = Field(
+        default=None, gt=0, description="The request ends after it; at most the engine's own limit."
+    )
 
 
 class EncodeRequest(AreaRequest):

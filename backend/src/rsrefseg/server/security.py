@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 import time
@@ -12,8 +13,10 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rsrefseg.errors import RsRefSegError
+from rsrefseg.server.binding import is_address
 from rsrefseg.server.errors import (
     ForbiddenHostError,
+    SlowBodyError,
     TooLargeError,
     UnauthorisedError,
     error_body,
@@ -21,7 +24,11 @@ from rsrefseg.server.errors import (
 
 log = logging.getLogger("rsrefseg.server")
 
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+# JSON that says what to do is small; only an image may be large.
+MAX_MESSAGE_BYTES = 4_000_000
+# How long the next part of a body may take to come.
+BODY_WAIT_S = 60.0
+UPLOAD_PATH = "/v1/images"
 OPEN_PATHS = frozenset({"/v1/ready"})
 
 
@@ -33,7 +40,13 @@ class Guard:
     """
 
     def __init__(
-        self, app: ASGIApp, *, token: str, hosts: Collection[str], max_body_bytes: int
+        self,
+        app: ASGIApp,
+        *,
+        token: str,
+        hosts: Collection[str],
+        max_body_bytes: int,
+        any_address: bool = False,
     ) -> None:
         """Stand before an app.
 
@@ -41,12 +54,14 @@ class Guard:
             app: what to guard.
             token: the bearer token.
             hosts: names that this engine may be called by, without port.
-            max_body_bytes: the largest body that is read.
+            max_body_bytes: the largest image that is read.
+            any_address: whether it may also be called by any IP address.
         """
         self._app = app
         self._token = token.encode()
         self._hosts = frozenset(host.lower() for host in hosts)
         self._max_body_bytes = max_body_bytes
+        self._any_address = any_address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it."""
@@ -56,13 +71,23 @@ class Guard:
         start = time.perf_counter()
         status = 0
         received = 0
+        whole = False
+        limit = self._limit(scope)
 
         async def counted() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, whole
+            if whole:
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), BODY_WAIT_S)
+            except asyncio.TimeoutError:
+                raise SlowBodyError(
+                    f"The request's body did not go on for {BODY_WAIT_S:g} s: send it again."
+                ) from None
             received += len(message.get("body", b""))
-            if received > self._max_body_bytes:
-                raise self._too_large()
+            whole = not message.get("more_body", False)
+            if received > limit:
+                raise self._too_large(limit)
             return message
 
         async def watched(message: Message) -> None:
@@ -74,7 +99,7 @@ class Guard:
         try:
             self._check(scope)
             await self._app(scope, counted, watched)
-        except (UnauthorisedError, ForbiddenHostError, TooLargeError) as error:
+        except (UnauthorisedError, ForbiddenHostError, TooLargeError, SlowBodyError) as error:
             await self._refuse(error, scope, receive, watched)
         finally:
             elapsed_ms = (time.perf_counter() - start) * 1000
@@ -84,7 +109,7 @@ class Guard:
         headers = Headers(scope=scope)
         host = headers.get("host", "").lower()
         name = host if host.endswith("]") else host.rsplit(":", 1)[0]
-        if name not in self._hosts:
+        if name not in self._hosts and not (self._any_address and is_address(name)):
             raise ForbiddenHostError(
                 "The engine does not answer to this host name: call it by its own address."
             )
@@ -96,20 +121,25 @@ class Guard:
                     "The token is missing or wrong: take the one that the engine was started with."
                 )
         length = headers.get("content-length", "0")
-        if length.isdigit() and int(length) > self._max_body_bytes:
-            raise self._too_large()
+        limit = self._limit(scope)
+        if length.isdigit() and (len(length) > 18 or int(length) > limit):
+            raise self._too_large(limit)
 
-    def _too_large(self) -> TooLargeError:
-        limit_mb = self._max_body_bytes // 1_000_000
+    def _limit(self, scope: Scope) -> int:
+        if scope["path"] == UPLOAD_PATH:
+            return self._max_body_bytes
+        return min(MAX_MESSAGE_BYTES, self._max_body_bytes)
+
+    def _too_large(self, limit: int) -> TooLargeError:
         return TooLargeError(
-            f"The upload is over the limit of {limit_mb} MB: choose a smaller extent or a coarser "
-            "ground resolution."
+            f"The body is over the limit of {limit / 1e6:g} MB: choose a smaller extent or a "
+            "coarser ground resolution."
         )
 
     async def _refuse(
         self, error: RsRefSegError, scope: Scope, receive: Receive, send: Send
     ) -> None:
         headers = {"WWW-Authenticate": "Bearer"} if error.http_status == 401 else {}
-        if error.http_status == 413:
+        if error.http_status in (408, 413):
             headers["Connection"] = "close"
         await JSONResponse(error_body(error), error.http_status, headers)(scope, receive, send)

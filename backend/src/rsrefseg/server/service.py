@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from rsrefseg.errors import InputError, RsRefSegError
+from rsrefseg.errors import CancelledError, InputError, RsRefSegError
+from rsrefseg.geo.harden import PLAIN_FORMATS
 from rsrefseg.geo.polygons import PolygonOptions
 from rsrefseg.geo.raster import RasterSource
 from rsrefseg.predict.cache import ByteBudgetCache
@@ -26,9 +29,11 @@ from rsrefseg.predict.scene_maps import SceneMaps
 from rsrefseg.predict.store import WindowStore
 from rsrefseg.predict.types import CacheInfo, ModelInfo, Predictor
 from rsrefseg.predict.view import View, ask_view, open_view, place_prompts
+from rsrefseg.server.device import DeviceQueue
 from rsrefseg.server.errors import UnknownRequestError, internal_error
-from rsrefseg.server.images import FILE_DRIVERS, ImageStore, Limits, check_path
-from rsrefseg.server.jobs import IDLE, NORMAL, URGENT, Job, JobQueue
+from rsrefseg.server.images import ImageStore, Limits, check_path
+from rsrefseg.server.jobs import IDLE, NORMAL, Job, JobQueue
+from rsrefseg.server.queued import QueuedPredictor
 from rsrefseg.server.schemas import (
     AreaRequest,
     DrawingOptions,
@@ -38,6 +43,11 @@ from rsrefseg.server.schemas import (
     SegmentBody,
 )
 
+LOADED_CHECK_S = 0.05
+log = logging.getLogger("rsrefseg.server")
+
+# Before every step of a request.
+URGENT = 0
 EngineState = Literal["loading", "ready", "failed"]
 Bounds = tuple[float, float, float, float]
 
@@ -64,6 +74,7 @@ class EngineService:
         self.limits = limits or Limits()
         self.images = ImageStore(self.limits)
         self.jobs = JobQueue()
+        self.device = DeviceQueue()
         self._views: ByteBudgetCache[View] = ByteBudgetCache(self.limits.views_bytes)
         self._kept: ByteBudgetCache[tuple[KeptMaps, ModelInfo]] = ByteBudgetCache(
             self.limits.maps_bytes
@@ -72,7 +83,14 @@ class EngineService:
         self._error: RsRefSegError | None = None
         self.loaded = threading.Event()
         self._load = load
-        self.jobs.submit("load-model", self._load_model, URGENT)
+        self.device.submit(self._load_model, priority=URGENT)
+
+    def stop(self, timeout_s: float = 0.0) -> bool:
+        """Cancel everything and end the threads; whether they ended in time."""
+        deadline = time.monotonic() + timeout_s
+        device = self.device.stop(0.0)
+        jobs = self.jobs.stop(timeout_s)
+        return (device or self.device.stop(max(0.0, deadline - time.monotonic()))) and jobs
 
     @property
     def state(self) -> EngineState:
@@ -96,13 +114,13 @@ class EngineService:
         """How full the store of probability maps is."""
         return self._kept.info()
 
-    def segment(self, request_id: str, body: SegmentBody) -> Job:
-        """Queue a segment request; the job's future gives the result and the model."""
+    def segment(self, request_id: str, body: SegmentBody, client: str = "") -> Job:
+        """Queue a segment request; the job's outcome is the result and the model."""
         source = self._source(body.image)
         request = _segment_request(body)
 
         def work(job: Job) -> tuple[SegmentResult, ModelInfo]:
-            predictor = self._ready()
+            predictor = self._queued(job)
             timings = Timings()
             with timings.measure("total_s"):
                 with timings.measure("read_s"):
@@ -116,16 +134,19 @@ class EngineService:
                     options = _polygon_options(body)
                     result = maps.draw(options, timings, cancelled=job.cancelled)
             job.progress(1.0, "Done.")
+            result = replace(result, warnings=(*result.warnings, *predictor.notices))
             return result, predictor.info
 
-        return self.jobs.submit(request_id, work, NORMAL)
+        return self.jobs.submit(
+            request_id, work, NORMAL, client=client, limit_s=self._limit_s(body)
+        )
 
-    def encode(self, request_id: str, body: EncodeRequest) -> Job:
-        """Queue an encode request; the job's future gives the windows and timings."""
+    def encode(self, request_id: str, body: EncodeRequest, client: str = "") -> Job:
+        """Queue an encode request; the job's outcome is the windows and timings."""
         source = self._source(body.image)
 
         def work(job: Job) -> tuple[int, Timings]:
-            predictor = self._ready()
+            predictor = self._queued(job)
             timings = Timings()
             with timings.measure("total_s"):
                 with timings.measure("read_s"):
@@ -133,7 +154,7 @@ class EngineService:
                 if view is not None:
                     with timings.measure("encode_s"):
                         if view.has_data:
-                            predictor.encode(view.image, view.content_px)
+                            predictor.encode(view.image, view.content_px, digest=view.digest)
                     job.progress(1.0, "Done.")
             if view is not None:
                 return 1, timings
@@ -145,10 +166,12 @@ class EngineService:
                 job.progress,
                 job.cancelled,
                 name=source.name,
-                drivers=FILE_DRIVERS,
+                drivers=PLAIN_FORMATS,
             )
 
-        return self.jobs.submit(request_id, work, IDLE)
+        return self.jobs.submit(
+            request_id, work, IDLE, client=client, view=body.view, limit_s=self._limit_s(body)
+        )
 
     def polygons(self, request_id: str, body: PolygonsBody) -> tuple[SegmentResult, ModelInfo]:
         """Draw a request's polygons again, without the model.
@@ -208,7 +231,7 @@ class EngineService:
                 extent,
                 body.ground_resolution_m,
                 name=source.name,
-                drivers=FILE_DRIVERS,
+                drivers=PLAIN_FORMATS,
             )
             if view is not None:
                 self._views.put(key, view, view.nbytes)
@@ -252,7 +275,7 @@ class EngineService:
             job.progress,
             job.cancelled,
             name=source.name,
-            drivers=FILE_DRIVERS,
+            drivers=PLAIN_FORMATS,
             keep=keep,
         )
 
@@ -262,18 +285,29 @@ class EngineService:
         path, facts = check_path(image.path or "", self.limits)
         return Source((str(path), *facts), path, f"The raster {path.name}")
 
+    def _limit_s(self, body: AreaRequest) -> float:
+        return min(body.time_limit_s or self.limits.request_s, self.limits.request_s)
+
+    def _queued(self, job: Job) -> QueuedPredictor:
+        """The model on a job's account, once it is loaded."""
+        while not self.loaded.wait(LOADED_CHECK_S):
+            if job.cancelled():
+                raise CancelledError("The request was cancelled.")
+        return QueuedPredictor(self._ready(), self.device, job)
+
     def _ready(self) -> Predictor:
         if self._predictor is None:
             raise self._error or internal_error()
         return self._predictor
 
-    def _load_model(self, _job: Job) -> None:
+    def _load_model(self) -> None:
         try:
             self._predictor = self._load()
         except RsRefSegError as error:
             self._error = error
             raise
-        except Exception:  # the edge of a job: the health says what happened, the log has more
+        except Exception:  # the edge of a step: the health says what happened, the log has more
+            log.exception("the model did not load")
             self._error = internal_error()
             raise
         finally:

@@ -1,0 +1,87 @@
+"""Between arrays and the model's tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rsrefseg.errors import InputError
+from rsrefseg.models.features import TextFeatures
+from rsrefseg.predict.types import EncodedImage, Prompts
+
+
+def fit_into_tile(shape: tuple[int, int], tile_px: int) -> tuple[int, int]:
+    """Height and width of an image whose long side fills the tile."""
+    scale = tile_px / max(shape)
+    height, width = (min(tile_px, max(1, round(side * scale))) for side in shape)
+    return height, width
+
+
+def overall_score(probability: NDArray[np.float32]) -> float:
+    """Mean probability of the pixels above 0.5; the highest probability if there is none."""
+    inside = probability[probability > 0.5]
+    return float(inside.mean() if inside.size else probability.max(initial=0.0))
+
+
+def padded_tile(
+    image: NDArray[np.uint8], content: tuple[int, int], side: int, device: torch.device
+) -> Tensor:
+    """An image as the padded tile that the model reads: 3 x S x S, 0 to 1.
+
+    Raises:
+        InputError: it would not fit.
+    """
+    if max(content) > side or min(content) < 1:
+        raise InputError(f"The image must take up 1 to {side} pixels of the tile.")
+    plain = np.ascontiguousarray(image)
+    cpu = torch.from_numpy(plain if plain.flags.writeable else plain.copy())
+    if device.type == "cuda":
+        cpu = cpu.pin_memory()
+    pixels = cpu.to(device, non_blocking=True).permute(2, 0, 1)[None].float()
+    if content != tuple(image.shape[:2]):
+        pixels = F.interpolate(
+            pixels, content, mode="bilinear", align_corners=False, antialias=True
+        )
+    padded = F.pad(pixels / 255.0, (0, side - content[1], 0, side - content[0]))
+    return padded[0]
+
+
+def prompt_tensors(
+    encoded: EncodedImage, prompts: Prompts | None, count: int, side: int, device: torch.device
+) -> dict[str, Tensor]:
+    """Prompts in the padded tile's own coordinates (0 to 1), once for each of `count` phrases."""
+    if prompts is None:
+        return {}
+    share = (encoded.content_px[1] / side, encoded.content_px[0] / side)
+    tensors: dict[str, Tensor] = {}
+    if len(prompts.points):
+        scale = torch.tensor(share, device=device)
+        points = torch.from_numpy(prompts.points).to(device) * scale
+        labels = torch.from_numpy(prompts.labels).to(device)
+        tensors["points"] = points.expand(count, -1, -1)
+        tensors["point_labels"] = labels.expand(count, -1)
+    if prompts.box is not None:
+        box = torch.tensor(prompts.box, device=device) * torch.tensor(share * 2, device=device)
+        tensors["boxes"] = box.expand(count, -1)
+    return tensors
+
+
+def stack_text(features: Sequence[TextFeatures]) -> TextFeatures:
+    """One batch of several phrases, padded with zeros to the longest."""
+    length = max(one.tokens.shape[1] for one in features)
+    return TextFeatures(
+        torch.cat([F.pad(f.tokens, (0, 0, 0, length - f.tokens.shape[1])) for f in features]),
+        torch.cat([f.pooled for f in features]),
+        torch.cat([F.pad(f.mask, (0, length - f.mask.shape[1])) for f in features]),
+    )
+
+
+def to_numpy(values: Tensor) -> NDArray[np.float32]:
+    """Values as a float32 array."""
+    array: NDArray[np.float32] = values.to("cpu", torch.float32).numpy()
+    return array
