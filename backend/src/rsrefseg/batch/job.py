@@ -313,7 +313,9 @@ class _Run:
         source = self._job.sources[number]
         request = self._job.request
         with (
-            open_raster(source if source.startswith("/vsi") else Path(source)) as raster,
+            open_raster(
+                source if source.startswith("/vsi") else Path(source), read=request.read_options
+            ) as raster,
             FileStore(self._folder.path / f"windows-{number}") as store,
         ):
             plan = plan_scene(

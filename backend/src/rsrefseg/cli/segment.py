@@ -53,6 +53,12 @@ def segment(
         Extent | None,
         typer.Option(metavar="XMIN YMIN XMAX YMAX", help="Only here, in the raster's CRS."),
     ] = None,
+    bands: Annotated[
+        str, typer.Option(help="auto, false-colour, pan, or numbers such as 4,3,2.")
+    ] = "auto",
+    stretch: Annotated[
+        str, typer.Option(help="auto, percentile, min-max, or limits such as 0:3000.")
+    ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     weights: Annotated[
         Path | None, typer.Option(help="Weights file; default: the bundled model.")
@@ -82,6 +88,8 @@ def segment(
         smooth_m=smooth_m,
         ground_resolution_m=resolution_m,
         extent=extent,
+        bands=bands,
+        stretch=stretch,
     )
     sources = tuple(find_rasters([image]))
     run(Job(sources, request, output, layer_per_phrase, overwrite, resume), device, weights)
@@ -125,7 +133,8 @@ def check_early(job: Job) -> None:
     # What is there already may be this very job's, complete: the job finds out.
     check_output(job.output, overwrite=job.overwrite or job.resume)
     for source in job.sources:
-        with open_raster(source if source.startswith("/vsi") else Path(source)):
+        place = source if source.startswith("/vsi") else Path(source)
+        with open_raster(place, read=job.request.read_options):
             pass
 
 

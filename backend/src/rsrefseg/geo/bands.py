@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from rsrefseg.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -24,23 +26,63 @@ class BandPlan:
         return tuple(dict.fromkeys(self.rgb))
 
 
-def plan_bands(interpretations: Sequence[str]) -> BandPlan:
+def plan_bands(interpretations: Sequence[str], choice: str = "auto") -> BandPlan:
     """Choose bands by their colour interpretation, else by their order.
 
     Args:
         interpretations: one GDAL colour interpretation per band, lower case
-            ("red", "green", "blue", "alpha", "gray", "palette", "undefined" ...).
+            ("red", "green", "blue", "nir", "alpha", "gray", "palette", "undefined" ...).
+        choice: what to show:
+            "auto": red, green and blue where they are named, else the first three bands, else
+            the first band as grey; a fourth band that is not called alpha is no colour.
+            "false-colour": near infrared, red and green, where vegetation is red.
+            "pan": one band as grey, the one that is called panchromatic, else the first.
+            Numbers: "4,3,2", or "5" for one band as grey.
 
-    Returns:
-        The plan: red, green and blue where they are named, else the first three bands, else
-        the first band as grey. A fourth band that is not called alpha is taken for infrared.
+    Raises:
+        InputError: the choice means nothing, or the raster has no such band.
     """
+    count = len(interpretations)
     alpha = next((i + 1 for i, name in enumerate(interpretations) if name == "alpha"), None)
-    named = {name: i + 1 for i, name in reversed(list(enumerate(interpretations)))}
+    named = {name.lower(): i + 1 for i, name in reversed(list(enumerate(interpretations)))}
+    colours = [i + 1 for i in range(count) if i + 1 != alpha]
+    if choice == "auto":
+        return BandPlan(_natural(named, colours), alpha)
+    if choice == "false-colour":
+        red, green, _ = _natural(named, colours)
+        infrared = named.get("nir", colours[3] if len(colours) > 3 else None)
+        if infrared is None:
+            raise InputError(
+                "False colour needs a near-infrared band and this raster has none: choose other "
+                "bands."
+            )
+        return BandPlan((infrared, red, green), alpha)
+    if choice == "pan":
+        grey = named.get("pan", colours[0] if colours else 1)
+        return BandPlan((grey, grey, grey), alpha)
+    numbers = _numbers(choice, count)
+    return BandPlan(numbers, alpha if alpha not in numbers else None)
+
+
+def _natural(named: Mapping[str, int], colours: Sequence[int]) -> tuple[int, int, int]:
     if all(colour in named for colour in ("red", "green", "blue")):
-        return BandPlan((named["red"], named["green"], named["blue"]), alpha)
-    colours = [i + 1 for i in range(len(interpretations)) if i + 1 != alpha]
+        return named["red"], named["green"], named["blue"]
     if len(colours) >= 3:
-        return BandPlan((colours[0], colours[1], colours[2]), alpha)
+        return colours[0], colours[1], colours[2]
     first = colours[0] if colours else 1
-    return BandPlan((first, first, first), alpha)
+    return first, first, first
+
+
+def _numbers(choice: str, count: int) -> tuple[int, int, int]:
+    try:
+        numbers = [int(part) for part in choice.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 3):
+        raise InputError(
+            f"'{choice}' names no bands: give auto, false-colour, pan, one number, or three "
+            "such as 4,3,2."
+        )
+    if any(not 1 <= number <= count for number in numbers):
+        raise InputError(f"The raster has {count} bands, so bands {choice} are not all there.")
+    return (numbers[0], numbers[len(numbers) // 2], numbers[-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,10 +23,18 @@ from rsrefseg.errors import RasterError
 from rsrefseg.geo.bands import BandPlan, plan_bands
 from rsrefseg.geo.extent import PixelWindow
 from rsrefseg.geo.ground import pixel_size_m
-from rsrefseg.geo.stretch import Stretch, percentile_stretch
+from rsrefseg.geo.stretch import (
+    LOWER_PERCENT,
+    UPPER_PERCENT,
+    Stretch,
+    StretchRule,
+    parse_stretch,
+    percentile_stretch,
+)
 
 # The longer side of the decimated read that the stretch is computed from.
 STRETCH_SAMPLE_PX = 1024
+CACHE_MB = "128"
 # What counts as a raster in a folder.
 RASTER_SUFFIXES = frozenset(
     [
@@ -69,19 +78,43 @@ class RgbTile:
     crs: str | None
 
 
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a raster's numbers become colours.
+
+    Attributes:
+        bands: see `bands.plan_bands`.
+        stretch: see `stretch.parse_stretch`.
+    """
+
+    bands: str = "auto"
+    stretch: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse a stretch that means nothing.
+
+        Raises:
+            InputError: it means nothing.
+        """
+        parse_stretch(self.stretch)
+
+
 class RasterSource:
     """An open raster. Not for use by two threads at once."""
 
-    def __init__(self, dataset: Any, name: str) -> None:
+    def __init__(self, dataset: Any, name: str, read: ReadOptions | None = None) -> None:
         """Wrap an open rasterio dataset.
 
         Args:
             dataset: the dataset; the caller closes it.
             name: what errors and provenance call it.
+            read: how numbers become colours.
 
         Raises:
             RasterError: there is no band, or its values are not real numbers.
+            InputError: the bands asked for are not there.
         """
+        read = read or ReadOptions()
         self._dataset = dataset
         self._stretch: Stretch | None = None
         self.name = name
@@ -98,7 +131,8 @@ class RasterSource:
                 f"{name} holds complex numbers, which are not an image: convert it to real ones."
             )
         self.nodata: float | None = dataset.nodata
-        self.bands: BandPlan = plan_bands([item.name for item in dataset.colorinterp])
+        self.bands: BandPlan = plan_bands([i.name for i in dataset.colorinterp], read.bands)
+        self._rule: StretchRule = parse_stretch(read.stretch)
         self._palette = _palette(dataset, self.bands)
 
     @property
@@ -113,16 +147,33 @@ class RasterSource:
         return pixel_size_m(self.transform, self.crs, col, row)
 
     def stretch(self) -> Stretch | None:
-        """The raster's stretch, computed on first use; None for 8-bit images, shown as they are."""
-        if self._stretch is None and self.dtype != "uint8":
-            scale = min(1.0, STRETCH_SAMPLE_PX / max(self.width, self.height))
-            shape = (max(1, round(self.height * scale)), max(1, round(self.width * scale)))
-            whole = Window(0, 0, self.width, self.height)
-            # Nearest pixels: averaging would narrow the range.
-            sample = self._read(self.bands.unique, whole, shape, Resampling.nearest)
-            valid = self._valid(whole, shape) & np.isfinite(sample).all(axis=0)
-            self._stretch = percentile_stretch(sample, valid)
+        """The raster's stretch, computed on first use; None for pixels that are shown as they are.
+
+        It comes from a coarse reading of the whole raster, so every window gets the same.
+        """
+        rule = self._rule
+        if rule.kind == "auto" and self.dtype == "uint8":
+            return None
+        if self._stretch is None:
+            count = len(self.bands.unique)
+            if rule.kind == "fixed":
+                self._stretch = Stretch((rule.low,) * count, (rule.high,) * count)
+            else:
+                ends = (0.0, 100.0) if rule.kind == "min-max" else (LOWER_PERCENT, UPPER_PERCENT)
+                self._stretch = percentile_stretch(*self._sample(), *ends)
         return self._stretch
+
+    def _sample(self) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """The whole raster, coarse, from overviews where there are some."""
+        scale = min(1.0, STRETCH_SAMPLE_PX / max(self.width, self.height))
+        shape = (max(1, round(self.height * scale)), max(1, round(self.width * scale)))
+        whole = Window(0, 0, self.width, self.height)
+        # Nearest pixels: averaging would narrow the range.
+        sample = self._read(self.bands.unique, whole, shape, Resampling.nearest)
+        valid = self._valid(whole, shape)
+        if sample.dtype.kind == "f":
+            valid &= np.isfinite(sample).all(axis=0)
+        return sample, valid
 
     def read_rgb(
         self,
@@ -216,6 +267,7 @@ def open_raster(
     *,
     name: str | None = None,
     drivers: Sequence[str] | None = None,
+    read: ReadOptions | None = None,
 ) -> Iterator[RasterSource]:
     """Open a raster for reading.
 
@@ -223,21 +275,23 @@ def open_raster(
         source: a path (or a GDAL name, where the caller trusts it), or a GeoTIFF's bytes.
         name: what a sentence calls it; after the path's last part when None.
         drivers: the GDAL drivers that may open it; all when None, GTiff alone for bytes.
+        read: how numbers become colours.
 
     Raises:
         RasterError: it is missing, not a raster, or damaged.
+        InputError: the bands asked for are not there.
     """
     if name is None:
         name = "The upload" if isinstance(source, bytes) else f"The raster {Path(source).name}"
     label = name
     if isinstance(source, bytes):
         with MemoryFile(source) as memory, opened(memory.name, label, ("GTiff",)) as dataset:
-            yield RasterSource(dataset, label)
+            yield RasterSource(dataset, label, read)
         return
     if isinstance(source, Path) and not source.exists():
         raise RasterError(f"There is no file {source}: check the path.")
     with opened(str(source), label, drivers) as dataset:
-        yield RasterSource(dataset, label)
+        yield RasterSource(dataset, label, read)
 
 
 @contextmanager
@@ -247,6 +301,8 @@ def opened(location: str, label: str, drivers: Sequence[str] | None) -> Iterator
     Raises:
         RasterError: it is missing, not a raster, or damaged.
     """
+    # Decoded blocks of all rasters together; GDAL's own limit grows with the machine's memory.
+    os.environ.setdefault("GDAL_CACHEMAX", CACHE_MB)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)

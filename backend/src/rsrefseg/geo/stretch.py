@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rsrefseg.errors import InputError
 
 LOWER_PERCENT = 2.0
 UPPER_PERCENT = 98.0
@@ -39,6 +43,42 @@ class Stretch:
         scaled = np.nan_to_num(scaled, nan=0.0, posinf=255.0, neginf=0.0)
         clipped: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
         return clipped
+
+
+@dataclass(frozen=True)
+class StretchRule:
+    """How a raster's limits are found.
+
+    Attributes:
+        kind: "auto" leaves 8-bit rasters as they are and stretches others by percentiles;
+            "percentile" and "min-max" look at the raster's pixels; "fixed" has its own limits.
+        low: of "fixed", what becomes 0.
+        high: of "fixed", what becomes 255.
+    """
+
+    kind: Literal["auto", "percentile", "min-max", "fixed"] = "auto"
+    low: float = 0.0
+    high: float = 255.0
+
+
+def parse_stretch(text: str) -> StretchRule:
+    """A rule as users write it: auto, percentile, min-max, or limits such as 0:3000.
+
+    Raises:
+        InputError: the text means nothing.
+    """
+    if text in ("auto", "percentile", "min-max"):
+        return StretchRule(text)  # type: ignore[arg-type]
+    low, colon, high = text.partition(":")
+    try:
+        rule = StretchRule("fixed", float(low), float(high))
+    except ValueError:
+        rule = StretchRule("fixed", 0.0, 0.0)
+    if not colon or not rule.low < rule.high or not math.isfinite(rule.high - rule.low):
+        raise InputError(
+            f"'{text}' is no stretch: give auto, percentile, min-max, or limits such as 0:3000."
+        )
+    return rule
 
 
 def percentile_stretch(

@@ -11,7 +11,7 @@ from pathlib import Path
 from rsrefseg.errors import InputError
 from rsrefseg.geo.extent import Bounds
 from rsrefseg.geo.polygons import PolygonFeature, PolygonOptions
-from rsrefseg.geo.raster import RasterSource, open_raster
+from rsrefseg.geo.raster import RasterSource, ReadOptions, open_raster
 from rsrefseg.predict.drawing import Verdict, draw_phrase
 from rsrefseg.predict.look import KEEP_WINDOWS, Cancelled, Progress, check, look
 from rsrefseg.predict.phrases import needs_whole_scene
@@ -51,6 +51,8 @@ class SegmentRequest:
         smooth_m: corners are cut round, at most this far along their sides.
         ground_resolution_m: metres per pixel that the model sees; None: see `plan_scene`.
         extent: xmin, ymin, xmax, ymax in the raster's CRS; None: all of it.
+        bands: which bands to show: auto, false-colour, pan, or numbers such as 4,3,2.
+        stretch: how numbers become colours: auto, percentile, min-max, or limits such as 0:3000.
     """
 
     phrases: tuple[str, ...]
@@ -63,6 +65,8 @@ class SegmentRequest:
     smooth_m: float = 0.0
     ground_resolution_m: float | None = None
     extent: Bounds | None = None
+    bands: str = "auto"
+    stretch: str = "auto"
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing.
@@ -72,7 +76,12 @@ class SegmentRequest:
         """
         if self.presence_threshold is not None and not 0.0 <= self.presence_threshold <= 1.0:
             raise InputError("The presence threshold must be from 0 to 1.")
-        _ = self.polygon_options
+        _ = self.polygon_options, self.read_options
+
+    @property
+    def read_options(self) -> ReadOptions:
+        """The part that is about colours."""
+        return ReadOptions(self.bands, self.stretch)
 
     @property
     def polygon_options(self) -> PolygonOptions:
@@ -161,7 +170,10 @@ def segment_raster(
     timings = Timings()
     phrases = predictor.check_phrases(request.phrases)
     tell = progress or _silent
-    with timings.measure("total_s"), open_raster(source, name=name, drivers=drivers) as raster:
+    with (
+        timings.measure("total_s"),
+        open_raster(source, name=name, drivers=drivers, read=request.read_options) as raster,
+    ):
         plan = plan_scene(raster, predictor.info, request.extent, request.ground_resolution_m)
         with scratch_store(len(plan.windows)) as store:
             look(
