@@ -96,6 +96,7 @@ class World:
         cols = int((width_m + 2 * self.MARGIN_M) / self.CELL_M) + 2
         rows = int((height_m + 2 * self.MARGIN_M) / self.CELL_M) + 2
         self._taken: NDArray[np.uint8] = np.zeros((rows, cols), np.uint8)
+        self._occupied: NDArray[np.uint8] = np.zeros((rows, cols), np.uint8)
 
     def add(self, cls: str, outline: Points, rgb: Rgb, **fields: Any) -> Entity:
         """Put a new entity into the world and return it."""
@@ -127,13 +128,23 @@ class World:
 
     def free(self, outline: Points, share: float = 0.0) -> bool:
         """Whether at most `share` of the ground under a polygon is taken."""
+        return self._open(self._taken, outline, share)
+
+    def occupy(self, outline: Points) -> bool:
+        """Stand on ground that may be taken, such as a road, but where nothing stands yet."""
+        if not self._open(self._occupied, outline, 0.0):
+            return False
+        cv2.fillPoly(self._occupied, [self._cells(outline)], 1)
+        return True
+
+    def _open(self, grid: NDArray[np.uint8], outline: Points, share: float) -> bool:
         cells = self._cells(outline)
-        rows, cols = self._taken.shape
+        rows, cols = grid.shape
         x0, y0 = np.maximum(cells.min(axis=0), 0)
         x1, y1 = np.minimum(cells.max(axis=0) + 1, (cols, rows))
         if x0 >= x1 or y0 >= y1:
             return False
-        window = self._taken[y0:y1, x0:x1]
+        window = grid[y0:y1, x0:x1]
         if not window.any():
             return True
         mask = np.zeros(window.shape, np.uint8)

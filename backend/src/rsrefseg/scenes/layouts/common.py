@@ -157,9 +157,11 @@ def vehicle(
     k = uniform(rng, 0.9, 1.12)
     length, width = length * k, width * (0.5 + 0.5 * k)
     outline = rectangle(x, y, length, width, angle)
+    if take and not world.free(rectangle(x, y, length + 0.5, width + 0.3, angle), share):
+        return None
+    if not world.occupy(rectangle(x, y, length - 0.6, width - 0.6, angle)):
+        return None
     if take:
-        if not world.free(rectangle(x, y, length + 0.5, width + 0.3, angle), share):
-            return None
         world.take(outline)
     rgb = car_paint(rng)
     style: dict[str, float] = {}

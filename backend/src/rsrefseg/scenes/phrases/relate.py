@@ -194,10 +194,11 @@ def _apply(sp: Speaker, group: Group, text: str, anchor: Seen) -> tuple[str, Gro
     if test is None:
         return None
     found = test
+    own = (anchor.id, anchor.entity.part_of)
     without = Group(
         group.cls, group.attrs,
-        tuple(s for s in group.yes if s.id != anchor.id),
-        tuple(s for s in group.maybe if s.id != anchor.id), group.all,
+        tuple(s for s in group.yes if s.id not in own),
+        tuple(s for s in group.maybe if s.id not in own), group.all,
     )  # fmt: skip
     inner = sp.narrow(without, Attr("relation", name, found))
     return f"{sp.pick(RELATIONS[name])} {text}", inner
@@ -225,7 +226,8 @@ def next_to_line(sp: Speaker, line: Seen) -> Callable[[Seen], Truth] | None:
 
 
 def _nearest(sp: Speaker, group: Group, text: str, anchor: Seen) -> tuple[str, Group] | None:
-    others = [s for s in (*group.yes, *group.maybe) if s.id != anchor.id]
+    own = (anchor.id, anchor.entity.part_of)
+    others = [s for s in (*group.yes, *group.maybe) if s.id not in own]
     if len(others) < 2:
         return None
     far = [
@@ -321,7 +323,7 @@ def relation_phrase(sp: Speaker) -> Draft | None:
     if form < 0.12:
         return _on_road(sp)
     for _ in range(3):
-        group = _coloured_buildings(sp) if form > 0.7 else None
+        group = _coloured_buildings(sp) if form > 0.5 else None
         group = group or sp.some_group(least=2, attr_chance=0.5)
         if group is None:
             return None
