@@ -97,6 +97,7 @@ def test_two_minutes_of_training_learn_its_own_small_set(tmp_path):
     """Overfits three scenes: the loss must fall and the masks must be found."""
     from rsrefseg.evaluation.generated import scene_scores
     from rsrefseg.evaluation.metrics import summarise
+    from rsrefseg.predict.loading import in_memory
 
     config = TrainConfig(
         steps=120,
@@ -116,5 +117,5 @@ def test_two_minutes_of_training_learn_its_own_small_set(tmp_path):
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     losses = [entry["loss"]["total"] for entry in log]
     assert sum(losses[-10:]) < 0.6 * sum(losses[:10])
-    scores = scene_scores(trainer.averaged_model(), range(3), phrases=6)
+    scores = scene_scores(in_memory(trainer.averaged_model()), range(3), phrases=6)
     assert summarise(scores)["gIoU"] > 0.35

@@ -49,9 +49,11 @@ def train(
     """
     from rsrefseg.training.config import TrainConfig
     from rsrefseg.training.loop import Trainer
+    from rsrefseg.training.start import start_model
 
     settings = TrainConfig.from_json(config)
-    trainer = Trainer(_start(settings), settings, out, validate=_validator(settings), device=device)
+    model, validate = start_model(settings), _validator(settings)
+    trainer = Trainer(model, settings, out, validate=validate, device=device)
     step = trainer.step if export else trainer.run(max_minutes=minutes)
     if trainer.process.rank == 0:
         _write(trainer, out / "weights.safetensors")
@@ -60,47 +62,32 @@ def train(
 
 def _write(trainer: Trainer, path: Path) -> None:
     """Writes the averaged weights with the presence threshold chosen on scenes of its own."""
-    import torch
-
     from rsrefseg.evaluation.generated import calibrated_presence
+    from rsrefseg.predict.loading import in_memory
     from rsrefseg.training.config import CALIBRATION_SEED
-    from rsrefseg.weights.files import save_model
+    from rsrefseg.training.start import write_weights
 
     model = trainer.averaged_model()
     seeds = range(CALIBRATION_SEED, CALIBRATION_SEED + _CALIBRATION_SCENES)
     metadata = {
         "training": trainer.config.to_json(),
         "steps_done": trainer.step,
-        "presence_threshold": calibrated_presence(model, seeds, keep=_KEEP),
+        "presence_threshold": calibrated_presence(in_memory(model), seeds, keep=_KEEP),
         "vocabulary_examples": list(EXAMPLES),
     }
-    save_model(model, path, metadata, dtype=torch.float16)
-
-
-def _start(settings: TrainConfig) -> RSRefSeg2:
-    """A fresh model, or the one that the run continues from."""
-    import torch
-
-    from rsrefseg.models.build import build_model
-    from rsrefseg.models.config import load_preset
-    from rsrefseg.weights.files import load_model
-
-    torch.manual_seed(settings.seed)
-    if settings.init is not None:
-        return load_model(Path(settings.init))[0]
-    return build_model(load_preset(settings.preset))
+    write_weights(model, path, metadata)
 
 
 def _validator(settings: TrainConfig) -> Callable[[RSRefSeg2, int], Mapping[str, float]]:
     """Measures gIoU by kind on scenes that training never sees."""
     from rsrefseg.evaluation.generated import scene_scores
     from rsrefseg.evaluation.metrics import grouped, summarise
+    from rsrefseg.predict.loading import in_memory
     from rsrefseg.training.config import VALIDATION_SEED
 
     def validate(model: RSRefSeg2, step: int) -> Mapping[str, float]:
-        scores = scene_scores(
-            model, range(VALIDATION_SEED, VALIDATION_SEED + settings.validation_scenes)
-        )
+        seeds = range(VALIDATION_SEED, VALIDATION_SEED + settings.validation_scenes)
+        scores = scene_scores(in_memory(model), seeds)
         by_kind = {k: v["gIoU"] for k, v in grouped(scores, "kind").items()}
         every = {"gIoU": summarise(scores)["gIoU"], **by_kind}
         return {k: float(v) for k, v in every.items() if isinstance(v, (int, float))}

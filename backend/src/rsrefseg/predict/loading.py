@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from rsrefseg.models.rsrefseg2 import RSRefSeg2
 from rsrefseg.predict import device as devices
 from rsrefseg.predict.diskcache import DiskOptions
 from rsrefseg.predict.segmenter import Segmenter
 from rsrefseg.predict.types import DeviceKind, Precision
-from rsrefseg.weights.files import load_model
+from rsrefseg.weights.files import ModelFile, load_model
 
 _TRIAL_PHRASE = "the red-roofed building left of the road"
 
@@ -37,6 +38,17 @@ def load_segmenter(
         if other_seconds * devices.WORTHWHILE_GAIN < seconds:
             best, seconds = other, other_seconds
     return best
+
+
+def in_memory(model: RSRefSeg2) -> Segmenter:
+    """A segmenter around a model that is being trained: on the CPU, in fp32.
+
+    Args:
+        model: in evaluation mode, on the CPU.
+    """
+    file = ModelFile("in memory", model.preset.name, sha256="")
+    described = devices.describe("cpu", "It is being trained.", "fp32")
+    return Segmenter(model, file, described)
 
 
 def _load(
