@@ -104,7 +104,16 @@ class EngineTimeoutError(EngineUnreachableError):
 
 
 class EngineCertificateError(EngineError):
-    """The remote engine's certificate is not the trusted one."""
+    """The remote engine's certificate is not the trusted one.
+
+    Attributes:
+        fingerprint: SHA-256 of the certificate that it shows, for a user to compare and accept;
+            empty when that is not the remedy.
+    """
+
+    def __init__(self, message: str, *, fingerprint: str = "") -> None:
+        super().__init__(message)
+        self.fingerprint = fingerprint
 
 
 class EngineTokenError(EngineError):

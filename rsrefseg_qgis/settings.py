@@ -94,7 +94,7 @@ class Setting(Generic[Value]):
         """
         kind = type(self.default)
         try:
-            value: object = _as_bool(raw) if kind is bool else kind(cast("Any", raw))
+            value: object = as_bool(raw) if kind is bool else kind(cast("Any", raw))
         except (TypeError, ValueError) as error:
             raise self._refused(raw) from error
         if self.choices and value not in self.choices:
@@ -121,7 +121,8 @@ class Setting(Generic[Value]):
         )
 
 
-def _as_bool(raw: object) -> bool:
+def as_bool(raw: object) -> bool:
+    """A stored value as a bool; raises ValueError when it is none."""
     if isinstance(raw, bool):
         return raw
     text = str(raw).strip().lower()
@@ -203,6 +204,11 @@ class Settings:
         "",
         "SHA-256 fingerprint of the remote engine's own certificate; empty to use the system's.",
         env="RSREFSEG_ENGINE_FINGERPRINT",
+    )
+    engine_plain_http = Setting(
+        "engine/plain_http",
+        False,
+        "Whether a remote engine may be asked without TLS, its token readable on the network.",
     )
     # -- what the panel and the algorithms start with
     threshold = Setting(

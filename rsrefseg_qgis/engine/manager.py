@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rsrefseg_qgis.errors import (
     CancelledError,
@@ -19,13 +20,17 @@ from rsrefseg_qgis.errors import (
     EngineStartError,
     EngineUnreachableError,
     RsRefSegPluginError,
+    SettingError,
     tr,
 )
 from rsrefseg_qgis.paths import bundled_weights
 from rsrefseg_qgis.settings import Settings
 
+from . import tls
 from .client import EngineClient
 from .process import EngineProcess, last_line
+from .proxy import LOOPBACK, proxy_for
+from .transport import HttpTransport
 from .venv import installed_python
 from .wire import Health
 
@@ -117,6 +122,11 @@ class EngineManager:
         """Process id of a local engine."""
         return self._process.pid if self._process else None
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether the settings name an engine elsewhere, which cannot read this machine's paths."""
+        return bool(self.settings.engine_url.strip())
+
     def subscribe(self, listener: Callable[[EngineState], None]) -> None:
         """Have a function called at each change of state, from whatever thread made it."""
         self._listeners.append(listener)
@@ -190,7 +200,24 @@ class EngineManager:
         return self._client
 
     def _remote_client(self, config: EngineConfig) -> EngineClient:
-        return EngineClient(config.url, config.token, timeout_s=self.settings.request_timeout_s)
+        parts = urlsplit(config.url)
+        plain = parts.scheme == "http" and parts.hostname not in LOOPBACK
+        if plain and not self.settings.engine_plain_http:
+            raise SettingError(
+                tr(
+                    "http:// would show the engine's token to the network; use https:// in the "
+                    "plugin's settings, or a tunnel to 127.0.0.1: {url}"
+                ).format(url=config.url)
+            )
+        fingerprint = tls.parse_fingerprint(config.fingerprint)
+        trust = tls.Trust(fingerprint, "" if fingerprint else tls.qgis_authorities())
+        proxy = proxy_for(config.url, self.settings.store())
+        return EngineClient(
+            config.url,
+            config.token,
+            HttpTransport(config.url, trust, proxy),
+            timeout_s=self.settings.request_timeout_s,
+        )
 
     def _start_local(self, config: EngineConfig, cancelled: Callable[[], bool]) -> EngineClient:
         if config.python is None:

@@ -17,13 +17,15 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from rsrefseg_qgis.errors import (
-    EngineCertificateError,
     EngineProtocolError,
     EngineTimeoutError,
     EngineUnreachableError,
     SettingError,
     tr,
 )
+
+from . import tls
+from .proxy import Proxy
 
 CONNECT_TIMEOUT_S = 10.0
 # What http.client raises when the peer goes away, refuses, or the network does.
@@ -70,10 +72,13 @@ class HttpTransport:
 
     Args:
         base_url: ``http://127.0.0.1:PORT`` or ``https://host[:port][/prefix]``.
-        context: TLS context for https; None for the system's certificates.
+        trust: whom to trust for https; None for the system's certificate authorities.
+        proxy: the way out for https; never for http, which is for this machine.
     """
 
-    def __init__(self, base_url: str, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, base_url: str, trust: tls.Trust | None = None, proxy: Proxy | None = None
+    ) -> None:
         parts = urlsplit(base_url)
         try:
             port = parts.port
@@ -91,7 +96,9 @@ class HttpTransport:
         self._host = parts.hostname
         self._port = port or (443 if self._secure else 80)
         self._prefix = parts.path.rstrip("/")
-        self._context = context
+        self._trust = trust or tls.Trust()
+        self._proxy = proxy if self._secure else None
+        self._context: ssl.SSLContext | None = None
         self._idle: list[http.client.HTTPConnection] = []
         self._closed = False
         self._lock = threading.Lock()
@@ -186,11 +193,17 @@ class HttpTransport:
                 raise
 
     def _connect(self) -> http.client.HTTPConnection:
-        if self._secure:
-            return http.client.HTTPSConnection(
-                self._host, self._port, timeout=CONNECT_TIMEOUT_S, context=self._context
-            )
-        return http.client.HTTPConnection(self._host, self._port, timeout=CONNECT_TIMEOUT_S)
+        if not self._secure:
+            return http.client.HTTPConnection(self._host, self._port, timeout=CONNECT_TIMEOUT_S)
+        if self._context is None:
+            self._context = tls.make_context(self._host, self._port, self._trust, self._proxy)
+        to = (self._proxy.host, self._proxy.port) if self._proxy else (self._host, self._port)
+        connection = http.client.HTTPSConnection(
+            *to, timeout=CONNECT_TIMEOUT_S, context=self._context
+        )
+        if self._proxy:
+            self._proxy.tunnel(connection, self._host, self._port)
+        return connection
 
     def _take(self) -> http.client.HTTPConnection | None:
         with self._lock:
@@ -198,7 +211,10 @@ class HttpTransport:
 
     @contextmanager
     def _stream_connection(self) -> Iterator[http.client.HTTPConnection]:
-        connection = self._connect()
+        try:
+            connection = self._connect()
+        except BROKEN as error:
+            raise self._mapped(error) from error
         try:
             yield connection
         finally:
@@ -207,12 +223,15 @@ class HttpTransport:
     def _mapped(self, error: Exception) -> Exception:
         """The plugin's error for one of the network's."""
         where = self.base_url
-        if isinstance(error, ssl.SSLError):
-            return EngineCertificateError(
+        if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+            self._context = None  # the server may have another certificate by now
+            return tls.explain(error, where, self._host, self._port, self._trust, self._proxy)
+        if "Tunnel connection failed" in str(error):
+            return EngineUnreachableError(
                 tr(
-                    "The engine at {url} could not be trusted ({why}); check its certificate "
-                    "and the fingerprint in the plugin's settings."
-                ).format(url=where, why=getattr(error, "verify_message", "") or error)
+                    "The proxy did not let the connection to {url} through ({why}); check QGIS's "
+                    "network settings."
+                ).format(url=where, why=error)
             )
         # before Python 3.10 a socket's time-out was no TimeoutError
         if isinstance(error, (TimeoutError, socket.timeout)):

@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import signal
+import ssl
 import sys
 import threading
 import time
@@ -180,6 +181,10 @@ def main() -> None:
         return
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if os.environ.get("FAKE_TLS"):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*os.environ["FAKE_TLS"].split(os.pathsep))
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     if MODE == "chatty":
         print("a library prints to stdout", flush=True)
