@@ -29,7 +29,7 @@ class RSRefSegPlugin:
         self.panel: Any = None
         self.runs: Any = None
         self.provider: Any = None
-        self._owner: QObject | None = None
+        self._owner: Any = None
         self._translator = _install_translator()
 
     def initProcessing(self) -> None:

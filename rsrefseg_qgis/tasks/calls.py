@@ -55,7 +55,7 @@ def interruptible(
             good, value = answer.get(timeout=POLL_S)
             monitor.check()
             if good:
-                return value  # type: ignore[no-any-return]
+                return value
             raise value
         meanwhile()
         if give_up_at is None and monitor.cancelled():
