@@ -15,58 +15,72 @@ if TYPE_CHECKING:
 
 Extent = tuple[float, float, float, float]
 
+# What each argument and option is, as typer reads it.
+Image = Annotated[
+    str, typer.Argument(help="A raster, a folder of them, a pattern such as 'tiles/*.tif', @LIST.")
+]
+Output = Annotated[Path, typer.Option("-o", "--output", help="GeoPackage to write.")]
+Phrases = Annotated[
+    list[str] | None, typer.Argument(metavar="[PHRASE]...", help="What to look for.")
+]
+PhrasesFrom = Annotated[
+    Path | None, typer.Option(help="A text file, or a layer or table with a phrase column.")
+]
+PhraseColumn = Annotated[str, typer.Option(help="The column's name.")]
+LayerPerPhrase = Annotated[
+    bool, typer.Option("--layer-per-phrase", help="A layer for each phrase, not one for all.")
+]
+Threshold = Annotated[float, typer.Option(help="Probability that a pixel must exceed.")]
+PresenceThreshold = Annotated[
+    float | None,
+    typer.Option(help="Presence below which nothing matches; default: the model's own."),
+]
+MinArea = Annotated[float, typer.Option(help="Leave out smaller polygons.")]
+Simplify = Annotated[
+    float, typer.Option(help="Leave out detail of outlines up to about this size in metres.")
+]
+FillHoles = Annotated[float, typer.Option(help="Fill holes up to this area.")]
+RightAngles = Annotated[
+    bool, typer.Option("--right-angles", help="Straighten outlines, as of buildings.")
+]
+Smooth = Annotated[float, typer.Option(help="Round corners by this radius in metres.")]
+Resolution = Annotated[float | None, typer.Option(help="Metres per pixel that the model sees.")]
+Where = Annotated[
+    Extent | None,
+    typer.Option(metavar="XMIN YMIN XMAX YMAX", help="Only here, in the raster's CRS."),
+]
+Bands = Annotated[str, typer.Option(help="auto, false-colour, pan, or numbers such as 4,3,2.")]
+Stretch = Annotated[str, typer.Option(help="auto, percentile, min-max, or limits such as 0:3000.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Weights = Annotated[Path | None, typer.Option(help="Weights file; default: the bundled model.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with a job that was stopped or killed.")
+]
+
 
 def segment(
-    image: Annotated[
-        str,
-        typer.Argument(help="A raster, a folder of them, a pattern such as 'tiles/*.tif', @LIST."),
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="GeoPackage to write.")],
-    phrases: Annotated[
-        list[str] | None, typer.Argument(metavar="[PHRASE]...", help="What to look for.")
-    ] = None,
-    phrases_from: Annotated[
-        Path | None, typer.Option(help="A text file, or a layer or table with a phrase column.")
-    ] = None,
-    phrase_column: Annotated[str, typer.Option(help="The column's name.")] = "phrase",
-    layer_per_phrase: Annotated[
-        bool, typer.Option("--layer-per-phrase", help="A layer for each phrase, not one for all.")
-    ] = False,
-    threshold: Annotated[float, typer.Option(help="Probability that a pixel must exceed.")] = 0.5,
-    presence_threshold: Annotated[
-        float | None,
-        typer.Option(help="Presence below which nothing matches; default: the model's own."),
-    ] = None,
-    min_area_m2: Annotated[float, typer.Option(help="Leave out smaller polygons.")] = 0.0,
-    simplify_m: Annotated[
-        float, typer.Option(help="Leave out detail of outlines up to about this size in metres.")
-    ] = 0.0,
-    fill_holes_m2: Annotated[float, typer.Option(help="Fill holes up to this area.")] = 0.0,
-    right_angles: Annotated[
-        bool, typer.Option("--right-angles", help="Straighten outlines, as of buildings.")
-    ] = False,
-    smooth_m: Annotated[float, typer.Option(help="Round corners by this radius in metres.")] = 0.0,
-    resolution_m: Annotated[
-        float | None, typer.Option(help="Metres per pixel that the model sees.")
-    ] = None,
-    extent: Annotated[
-        Extent | None,
-        typer.Option(metavar="XMIN YMIN XMAX YMAX", help="Only here, in the raster's CRS."),
-    ] = None,
-    bands: Annotated[
-        str, typer.Option(help="auto, false-colour, pan, or numbers such as 4,3,2.")
-    ] = "auto",
-    stretch: Annotated[
-        str, typer.Option(help="auto, percentile, min-max, or limits such as 0:3000.")
-    ] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights file; default: the bundled model.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a job that was stopped or killed.")
-    ] = False,
+    image: Image,
+    output: Output,
+    phrases: Phrases = None,
+    phrases_from: PhrasesFrom = None,
+    phrase_column: PhraseColumn = "phrase",
+    layer_per_phrase: LayerPerPhrase = False,
+    threshold: Threshold = 0.5,
+    presence_threshold: PresenceThreshold = None,
+    min_area_m2: MinArea = 0.0,
+    simplify_m: Simplify = 0.0,
+    fill_holes_m2: FillHoles = 0.0,
+    right_angles: RightAngles = False,
+    smooth_m: Smooth = 0.0,
+    resolution_m: Resolution = None,
+    extent: Where = None,
+    bands: Bands = "auto",
+    stretch: Stretch = "auto",
+    device: Device = "auto",
+    weights: Weights = None,
+    overwrite: Overwrite = False,
+    resume: Resume = False,
 ) -> None:
     """Find phrases on rasters and write the polygons to a GeoPackage.
 
