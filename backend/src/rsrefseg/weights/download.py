@@ -224,7 +224,8 @@ def _attempt(
         headers["If-Range"] = str(etag)
     request = urllib.request.Request(url, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=timeout_s) as response:
+        # A fresh opener reads the proxies of now; the shared one keeps those of its first use.
+        with urllib.request.build_opener().open(request, timeout=timeout_s) as response:
             _receive(response, url, file, part, offset, progress)
     except urllib.error.HTTPError as error:
         _judge_status(error, file, part)

@@ -60,18 +60,19 @@ def write_safetensors(path: Path, entries: Iterable[Entry], header: dict[str, st
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            _write(file, ordered, header)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        try:
+            with partial.open("wb") as file:
+                _write(file, ordered, header)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise WeightsError(
             f"The weights cannot be written to '{path}': {error.strerror or error}; choose "
             "another place or free some space."
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _write(file: BinaryIO, entries: list[Entry], header: dict[str, str]) -> None:
@@ -90,7 +91,11 @@ def _write(file: BinaryIO, entries: list[Entry], header: dict[str, str]) -> None
     file.write(len(text).to_bytes(8, "little"))
     file.write(text)
     for entry in entries:
-        tensor = entry.make()
-        if tuple(tensor.shape) != entry.shape or tensor.dtype != entry.dtype:
-            raise ValueError(f"{entry.name} is not as announced")
-        file.write(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        _write_tensor(file, entry)
+
+
+def _write_tensor(file: BinaryIO, entry: Entry) -> None:
+    tensor = entry.make()
+    if tuple(tensor.shape) != entry.shape or tensor.dtype != entry.dtype:
+        raise ValueError(f"{entry.name} is not as announced")
+    file.write(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
