@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
@@ -71,6 +73,8 @@ class EngineLine(QWidget):
     def show_view(self, view: PanelView) -> None:
         """Show the engine of a view."""
         engine = view.engine
+        if engine.status is EngineStatus.READY and view.activity is Activity.ASKING:
+            engine = dataclasses.replace(engine, status=EngineStatus.BUSY)
         colour = DOT_COLOURS[engine.status]
         self._dot.setStyleSheet(f"background: {colour}; border-radius: 5px;")
         self.label.setText(engine_text(engine))

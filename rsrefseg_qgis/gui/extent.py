@@ -38,6 +38,10 @@ class ExtentChooser(QWidget):
         self.combo.setAccessibleName(tr("Extent"))
         self.combo.setToolTip(tr("What part of the raster is looked at"))
         self.combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.combo.setMinimumContentsLength(8)
+        self.combo.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
         for mode, text in (
             (ExtentMode.CANVAS, tr("Visible map")),
             (ExtentMode.LAYER, tr("Whole layer")),

@@ -12,7 +12,7 @@ from qgis.gui import (
     QgsMapLayerComboBox,
     QgsScrollArea,
 )
-from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtCore import QSize, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import (
     QFormLayout,
@@ -38,6 +38,27 @@ from .state import Activity, PanelState, PanelView
 
 EXAMPLES = ("all buildings", "the red-roofed building left of the road")
 SHOWN_EXAMPLES = 3
+
+
+class VerticalScroll(QgsScrollArea):
+    """Scrolls up and down only, and is never so narrow that something is cut.
+
+    Args:
+        body: what is scrolled.
+    """
+
+    def __init__(self, body: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(body)
+
+    def minimumSizeHint(self) -> QSize:
+        """The body's width, any height."""
+        hint = super().minimumSizeHint()
+        bar = self.verticalScrollBar().sizeHint().width()
+        return QSize(self.widget().minimumSizeHint().width() + bar, hint.height())
 
 
 class Panel(QgsDockWidget):
@@ -127,12 +148,7 @@ class Panel(QgsDockWidget):
         column.addWidget(_line())
         self.engine_line = EngineLine()
         column.addWidget(self.engine_line)
-        scroll = QgsScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(body)
-        self.setWidget(scroll)
+        self.setWidget(VerticalScroll(body))
 
     def _where(self, canvas: QgsMapCanvas) -> QFormLayout:
         self.raster_combo = QgsMapLayerComboBox()
@@ -263,6 +279,8 @@ class Panel(QgsDockWidget):
         self.cancel_button.setEnabled(not idle)
         self.cancel_button.setVisible(not idle)
         self._progress_box.setVisible(not idle)
+        # a bar that runs to and fro as long as nobody can say how much is done
+        self.progress_bar.setRange(0, 100 if view.fraction > 0 else 0)
         self.progress_bar.setValue(round(100 * view.fraction))
         self.progress_label.setText(view.message)
         self._result_box.setVisible(bool(view.summary))

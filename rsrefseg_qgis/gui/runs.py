@@ -168,7 +168,8 @@ class Runs(QObject):
 
     def _show_failure(self, error: RsRefSegPluginError) -> None:
         if isinstance(error, EngineNotInstalledError):
-            self._messenger.offer(str(error), tr("Install engine…"), self.install)
+            text = tr("The engine is not installed yet (about 1.5 GB, once).")
+            self._messenger.offer(text, tr("Install engine…"), self.install)
         else:
             self._messenger.error(str(error))
 

@@ -94,16 +94,17 @@ class SegmentByPhrase(RSRefSegAlgorithm):
                 self.RESOLUTION, tr("Ground resolution [m]"), number, None, True, 0.001, 1000.0
             )
         )
-        self.addParameter(
-            QgsProcessingParameterNumber(
-                self.THRESHOLD, tr("Threshold"), number, 0.5, False, 0.01, 0.99
-            )
+        threshold = QgsProcessingParameterNumber(
+            self.THRESHOLD, tr("Threshold"), number, 0.5, False, 0.01, 0.99
         )
+        threshold.setMetadata({"widget_wrapper": {"decimals": 2}})
+        self.addParameter(threshold)
         for name, text in (
             (self.MIN_AREA, tr("Minimum area [m²]")),
             (self.SIMPLIFY, tr("Simplification [m]")),
         ):
             parameter = QgsProcessingParameterNumber(name, text, number, 0.0, False, 0.0)
+            parameter.setMetadata({"widget_wrapper": {"decimals": 2}})
             flag = QgsProcessingParameterDefinition.Flag.FlagAdvanced
             parameter.setFlags(parameter.flags() | flag)
             self.addParameter(parameter)

@@ -83,7 +83,7 @@ class BaseTask(QgsTask):
     """Fraction and message, as the work goes on."""
 
     def __init__(self, description: str, work: Callable[[Monitor], Any]) -> None:
-        super().__init__(description, QgsTask.Flag.CanCancel)
+        super().__init__(description, _flags())
         self.monitor = Monitor(self._report)
         self._work = work
         self._outcome: Outcome = Cancelled()  # that is what a task that never ran was
@@ -119,6 +119,13 @@ class BaseTask(QgsTask):
     def _report(self, fraction: float, message: str) -> None:
         self.setProgress(100.0 * fraction)
         self.stepped.emit(fraction, message)
+
+
+def _flags() -> QgsTask.Flag:
+    """Can be cancelled; QGIS need not announce the end, the plugin does (from QGIS 3.26)."""
+    silent = getattr(QgsTask.Flag, "Silent", None)
+    flags = QgsTask.Flag.CanCancel
+    return flags if silent is None else flags | silent
 
 
 def _nothing(monitor: Monitor) -> None:
