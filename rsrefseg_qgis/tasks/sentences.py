@@ -1,0 +1,60 @@
+"""Results in sentences."""
+
+from __future__ import annotations
+
+from qgis.PyQt.QtCore import QLocale
+
+from rsrefseg_qgis.errors import tr
+
+from .segment import PhraseAnswer, SegmentAnswer
+
+HECTARE_M2 = 10_000.0
+KM2_M2 = 1_000_000.0
+
+
+def area_text(area_m2: float) -> str:
+    """An area with a unit that suits it."""
+    locale = QLocale()
+    if area_m2 >= KM2_M2:
+        return locale.toString(area_m2 / KM2_M2, "f", 2) + " km²"
+    if area_m2 >= 10 * HECTARE_M2:
+        return locale.toString(area_m2 / HECTARE_M2, "f", 1) + " ha"
+    return locale.toString(area_m2, "f", 0 if area_m2 >= 100 else 1) + " m²"
+
+
+def found_text(answer: PhraseAnswer) -> str:
+    """How many, how much and how sure, for a phrase with a match."""
+    count = len(answer.features)
+    areas = [feature["area_m2"] for feature in answer.features]
+    parts = [tr("1 polygon") if count == 1 else tr("{count} polygons").format(count=count)]
+    if areas and all(isinstance(area, float) for area in areas):
+        parts.append(area_text(sum(areas)))
+    best = max((feature["score"] for feature in answer.features), default=answer.record.score)
+    parts.append(tr("score {score}").format(score=QLocale().toString(best, "f", 2)))
+    return tr("“{phrase}”: {what}").format(phrase=answer.record.phrase, what=" · ".join(parts))
+
+
+def nothing_text(answer: PhraseAnswer) -> str:
+    """That nothing matches, and why that may be."""
+    text = tr("Nothing here matches “{phrase}”").format(phrase=answer.record.phrase)
+    if answer.record.presence is not None:
+        text += tr(" (likelihood of a match: {percent} %)").format(
+            percent=round(100 * answer.record.presence)
+        )
+    text += "."
+    return f"{text} {unknown_text(answer.unknown_words)}" if answer.unknown_words else text
+
+
+def unknown_text(words: tuple[str, ...]) -> str:
+    """Which words the model does not know."""
+    named = ", ".join(f"“{word}”" for word in words)
+    if len(words) == 1:
+        return tr("{word} is not in this model's vocabulary.").format(word=named)
+    return tr("{words} are not in this model's vocabulary.").format(words=named)
+
+
+def summary_text(answer: SegmentAnswer) -> str:
+    """The whole answer, a line per phrase."""
+    return "\n".join(
+        found_text(item) if item.features else nothing_text(item) for item in answer.phrases
+    )
