@@ -8,50 +8,54 @@ from typing import Annotated
 import typer
 
 
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(help="Port; 0 for any free one.", min=0, max=65535)]
+Weights = Annotated[Path | None, typer.Option(help="Weights file; default: the bundled model.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")]
+IgnoreStdin = Annotated[bool, typer.Option("--ignore-stdin", help="Go on when stdin closes.")]
+CacheSize = Annotated[
+    int | None, typer.Option(help="Memory for encoded images; default: an eighth of it.", min=0)
+]
+DiskCacheSize = Annotated[
+    int,
+    typer.Option(
+        help="Disk for encoded images, in the folder RSREFSEG_CACHE_DIR; 0: none.",
+        min=0,
+        envvar="RSREFSEG_DISK_CACHE_MB",
+    ),
+]
+TimeLimit = Annotated[float, typer.Option(help="The longest that a request may take.", min=1)]
+TlsCert = Annotated[Path | None, typer.Option(help="Certificate chain (PEM): serve HTTPS.")]
+TlsKey = Annotated[Path | None, typer.Option(help="The certificate's key (PEM).")]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Serve other machines without TLS.")]
+AllowedHosts = Annotated[
+    list[str] | None, typer.Option(help="A further name that clients may call this engine by.")
+]
+AllowedPaths = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="A folder whose rasters may be read in place; default: on this machine's own "
+        "address all files, on others none."
+    ),
+]
+
+
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 for any free one.", min=0, max=65535)] = 0,
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights file; default: the bundled model.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
-    ignore_stdin: Annotated[
-        bool, typer.Option("--ignore-stdin", help="Go on when stdin closes.")
-    ] = False,
-    cache_mb: Annotated[
-        int | None,
-        typer.Option(help="Memory for encoded images; default: an eighth of it.", min=0),
-    ] = None,
-    disk_cache_mb: Annotated[
-        int,
-        typer.Option(
-            help="Disk for encoded images, in the folder RSREFSEG_CACHE_DIR; 0: none.",
-            min=0,
-            envvar="RSREFSEG_DISK_CACHE_MB",
-        ),
-    ] = 1024,
-    time_limit_s: Annotated[
-        float, typer.Option(help="The longest that a request may take.", min=1)
-    ] = 3600.0,
-    tls_cert: Annotated[
-        Path | None, typer.Option(help="Certificate chain (PEM): serve HTTPS.")
-    ] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="The certificate's key (PEM).")] = None,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Serve other machines without TLS.")
-    ] = False,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(help="A further name that clients may call this engine by."),
-    ] = None,
-    allow_path: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="A folder whose rasters may be read in place; default: on this machine's own "
-            "address all files, on others none."
-        ),
-    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 0,
+    weights: Weights = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    ignore_stdin: IgnoreStdin = False,
+    cache_mb: CacheSize = None,
+    disk_cache_mb: DiskCacheSize = 1024,
+    time_limit_s: TimeLimit = 3600.0,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    insecure: Insecure = False,
+    allow_host: AllowedHosts = None,
+    allow_path: AllowedPaths = None,
 ) -> None:
     """Answer clients over HTTP until stdin closes.
 

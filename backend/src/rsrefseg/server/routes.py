@@ -97,12 +97,13 @@ def build_router(service: EngineService) -> APIRouter:
         content = await run_in_threadpool(answers.segment_json, request_id, result, model)
         return Response(content, media_type="application/json")
 
+    _add_result_routes(router, service)
     _add_request_routes(router, service)
     return router
 
 
-def _add_request_routes(router: APIRouter, service: EngineService) -> None:
-    """The routes on requests that were sent."""
+def _add_result_routes(router: APIRouter, service: EngineService) -> None:
+    """The routes on what a request's model run left: polygons and maps."""
 
     @router.post(
         "/requests/{request_id}/polygons",
@@ -140,6 +141,10 @@ def _add_request_routes(router: APIRouter, service: EngineService) -> None:
         request.state.request_id = request_id
         content = await run_in_threadpool(service.map_tiff, request_id, phrase, "heat")
         return Response(content, media_type="image/tiff")
+
+
+def _add_request_routes(router: APIRouter, service: EngineService) -> None:
+    """The routes on requests that are under way."""
 
     @router.post("/requests/{request_id}/cancel", status_code=202, summary="Stop a request")
     async def cancel(request_id: RequestId) -> CancelAnswer:
