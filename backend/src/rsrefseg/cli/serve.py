@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port; 0 for any free one.", min=0, max=65535)]
 Weights = Annotated[Path | None, typer.Option(help="Weights file; default: the bundled model.")]
