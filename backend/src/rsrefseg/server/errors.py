@@ -110,7 +110,8 @@ def install_handlers(app: FastAPI) -> None:
             404: ("not_found", "There is nothing at this address: check the API's version."),
             405: ("bad_method", "This address does not take this method: check the API."),
         }
-        code, sentence = sentences.get(error.status_code, ("bad_request", str(error.detail)))
+        unreadable = "The request's body cannot be read: send JSON in UTF-8."
+        code, sentence = sentences.get(error.status_code, ("bad_request", unreadable))
         body = {"code": code, "message": sentence, "request_id": None}
         return JSONResponse({"error": body}, error.status_code, headers=error.headers)
 
