@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qgis.core import QgsApplication, QgsProject, QgsRasterLayer, QgsVectorLayer
-from qgis.PyQt.QtCore import QObject
+from qgis.PyQt.QtCore import QObject, QTimer
 
 from rsrefseg_qgis.engine.manager import EngineManager
 from rsrefseg_qgis.errors import (
@@ -153,6 +153,10 @@ class Runs(QObject):
 
     def _on_end(self, token: int, outcome: Outcome, show: Callable[[Any], None]) -> None:
         self._tasks.pop(token, None)
+        # after QGIS's own “Task failed”, which would lie over the sentence that says why
+        QTimer.singleShot(0, lambda: self._take(token, outcome, show))
+
+    def _take(self, token: int, outcome: Outcome, show: Callable[[Any], None]) -> None:
         if token != self._token:
             logger.debug("dropped a late outcome")
             return

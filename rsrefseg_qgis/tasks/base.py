@@ -99,8 +99,7 @@ class BaseTask(QgsTask):
         except Exception as error:
             logger.exception("%s failed", self.description())
             self._outcome = Failed(_unexpected(error))
-        # a failure is told by the plugin, in a sentence: QGIS would announce it once more
-        return not isinstance(self._outcome, Cancelled)
+        return isinstance(self._outcome, Done)
 
     def cancel(self) -> None:
         """Ask the work to stop; QGIS calls this on the main thread."""

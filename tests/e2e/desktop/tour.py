@@ -124,6 +124,8 @@ def result() -> Iterator[Step]:
     yield from open_raster()
     ask("the red-roofed building left of the road")
     yield until(idle, "the answer")
+    if not plugin().state.view.summary:
+        raise RuntimeError(f"no result: {plugin().manager.last_error}")
     yield from picture("04-result")
 
 
