@@ -10,6 +10,14 @@ from rsrefseg.predict.view import ask_view, open_view, place_prompts
 
 from tests.support.stand_in import StandIn
 
+OPTIONS = [
+    {},
+    {"threshold": 0.8, "min_area_m2": 10},
+    {"simplify_m": 1},
+    {"fill_holes_m2": 20},
+    {"right_angles": True, "simplify_m": 1},
+]
+
 
 def picture(size=60, seed=0):
     rng = np.random.default_rng(seed)
@@ -19,12 +27,11 @@ def picture(size=60, seed=0):
 def answer(predictor, path, request, **drawing):
     view = open_view(predictor.info, path, request.extent, request.ground_resolution_m)
     maps = ask_view(predictor, view, request, Timings())
-    options = PolygonOptions(request.threshold, request.min_area_m2, request.simplify_m)
-    return maps, maps.draw(options, Timings(), **drawing)
+    return maps, maps.draw(request.polygon_options, Timings(), **drawing)
 
 
 @pytest.mark.parametrize("extent", [None, (350_003, 3_049_985, 350_021.3, 3_049_999)])
-@pytest.mark.parametrize("options", [{}, {"threshold": 0.8, "min_area_m2": 10}, {"simplify_m": 1}])
+@pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize(
     "raster",
     [

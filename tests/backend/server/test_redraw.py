@@ -162,3 +162,29 @@ def test_a_request_on_several_windows_can_be_redrawn_too(client, upload, segment
     answer = client.get(f"{path}/heat")
     assert answer.status_code == 422
     assert "smaller extent" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("size", [64, 200])
+def test_holes_are_filled_and_outlines_straightened_without_the_model(
+    client, upload, segment, stand_in, size
+):
+    bands = np.zeros((3, size, size), np.uint8)
+    bands[0, 10:40, 10:40] = 255
+    bands[0, 20:24, 20:24] = 0  # a hole of 4 m2
+    bands[0, 10, 25] = 0  # a notch of one pixel
+    asked = segment(upload(bands), "red").json()
+    calls = len(stand_in.asked)
+
+    def rings(**options):
+        (feature,) = redraw(client, asked, **options).json()["results"][0]["features"]
+        return feature["geometry"]["coordinates"]
+
+    assert [len(ring) for ring in rings()] == [9, 5]
+    assert len(rings(fill_holes_m2=3)) == 2
+    assert len(rings(fill_holes_m2=5)) == 1
+    straight = rings(fill_holes_m2=5, right_angles=True, simplify_m=1)
+    assert len(straight[0]) == 5
+    assert len(stand_in.asked) == calls
+    direct = segment(upload(bands), "red", fill_holes_m2=5, right_angles=True, simplify_m=1)
+    (feature,) = direct.json()["results"][0]["features"]
+    assert feature["geometry"]["coordinates"] == straight

@@ -338,6 +338,8 @@ def _segment_request(body: SegmentBody) -> SegmentRequest:
         presence_threshold=body.presence_threshold,
         min_area_m2=body.min_area_m2,
         simplify_m=body.simplify_m,
+        fill_holes_m2=body.fill_holes_m2,
+        right_angles=body.right_angles,
         ground_resolution_m=body.ground_resolution_m,
         extent=_bounds(body.extent),
     )
@@ -345,7 +347,11 @@ def _segment_request(body: SegmentBody) -> SegmentRequest:
 
 def _polygon_options(body: DrawingOptions) -> PolygonOptions:
     return PolygonOptions(
-        threshold=body.threshold, min_area_m2=body.min_area_m2, simplify_m=body.simplify_m
+        threshold=body.threshold,
+        min_area_m2=body.min_area_m2,
+        simplify_m=body.simplify_m,
+        fill_holes_m2=body.fill_holes_m2,
+        right_angles=body.right_angles,
     )
 
 
