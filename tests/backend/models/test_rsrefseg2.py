@@ -37,6 +37,10 @@ def test_a_phrase_gets_the_same_alone_and_in_any_batch(model):
         for field, value in vars(alone).items():
             if value is not None:
                 batched = getattr(together, field)[row : row + 1]
+                if field == "presence_logit":
+                    # An untrained head's logit is a sum that cancels to nearly 0: the
+                    # probability is what is promised to be the same.
+                    batched, value = batched.sigmoid(), value.sigmoid()
                 scale = value.abs().max()
                 assert (batched - value).abs().max() <= 1e-5 * scale, field
 
