@@ -31,6 +31,9 @@ UITheme={theme}
 overrideFlag={override}
 userLocale={language}
 
+[rsrefseg]
+engine\\start_timeout_s=600
+
 [core]
 NewsFeed\\httpsfeedqgisorg\\disabled=true
 """

@@ -250,10 +250,12 @@ class Driver:
     def leave(self) -> None:
         self.timer.stop()
         (OUT / f"{ORDER.get('prefix', '')}tour.json").write_text(json.dumps(self.report, indent=1))
+        if "rsrefseg_qgis" in plugins:
+            plugin().runs.cancel()  # QGIS asks a modal question while tasks run
         QgsProject.instance().clear()
         QgsProject.instance().setDirty(False)
-        iface.actionExit().trigger()
-        QTimer.singleShot(5000, QgsApplication.quit)
+        QTimer.singleShot(3000, iface.actionExit().trigger)
+        QTimer.singleShot(8000, QgsApplication.quit)
 
 
 rsrefseg_tour: Any = None
