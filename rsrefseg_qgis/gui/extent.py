@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsApplication, QgsGeometry, QgsRectangle, QgsReferencedRectangle
+from qgis.core import (
+    QgsApplication,
+    QgsGeometry,
+    QgsRectangle,
+    QgsReferencedRectangle,
+    QgsVectorLayer,
+)
 from qgis.gui import QgsMapCanvas, QgsMapToolExtent, QgsRubberBand
 from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtGui import QColor
@@ -46,6 +52,7 @@ class ExtentChooser(QWidget):
             (ExtentMode.CANVAS, tr("Visible map")),
             (ExtentMode.LAYER, tr("Whole layer")),
             (ExtentMode.DRAWN, tr("Drawn rectangle")),
+            (ExtentMode.SELECTED, tr("Selected features")),
         ):
             self.combo.addItem(text, mode.value)
         self.draw_button = QToolButton()
@@ -89,6 +96,8 @@ class ExtentChooser(QWidget):
         mode = self.mode
         if mode is ExtentMode.LAYER:
             return AskedExtent(mode)
+        if mode is ExtentMode.SELECTED:
+            return AskedExtent(mode, self._selected())
         settings = self._canvas.mapSettings()
         if mode is ExtentMode.DRAWN:
             if self._drawn is None:
@@ -104,6 +113,15 @@ class ExtentChooser(QWidget):
         if self._band is not None:
             self._canvas.scene().removeItem(self._band)
             self._band = None
+
+    def _selected(self) -> QgsReferencedRectangle:
+        """Around what is selected in the active vector layer."""
+        layer = self._canvas.currentLayer()
+        if not isinstance(layer, QgsVectorLayer) or layer.selectedFeatureCount() == 0:
+            raise LayerError(
+                tr("Select features of a vector layer and make it the active layer first.")
+            )
+        return QgsReferencedRectangle(layer.boundingBoxOfSelected(), layer.crs())
 
     def _on_activated(self) -> None:
         drawing = self.mode is ExtentMode.DRAWN

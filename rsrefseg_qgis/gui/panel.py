@@ -12,9 +12,10 @@ from qgis.gui import (
     QgsMapLayerComboBox,
     QgsScrollArea,
 )
-from qgis.PyQt.QtCore import QSize, Qt, pyqtSignal
+from qgis.PyQt.QtCore import QSize, QStringListModel, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import (
+    QCompleter,
     QFormLayout,
     QFrame,
     QHBoxLayout,
@@ -33,6 +34,7 @@ from rsrefseg_qgis.tasks.phrases import split_phrases
 
 from .engine_line import EngineLine
 from .extent import ExtentChooser
+from .history import PhraseHistory
 from .request import AskRequest, ExtentMode
 from .state import Activity, PanelState, PanelView
 
@@ -91,7 +93,9 @@ class Panel(QgsDockWidget):
         self.setWindowIcon(QIcon(str(resource("icons/rsrefseg.svg"))))
         self._state = state
         self._settings = settings
+        self._history = PhraseHistory(settings)
         self._build(canvas)
+        self._fill_completer()
         self._connect()
         self.phrase_edit.setText(settings.last_phrase)
         mode = ExtentMode(settings.extent_mode)
@@ -178,6 +182,11 @@ class Panel(QgsDockWidget):
         self.phrase_edit.setShowSearchIcon(True)
         self.phrase_edit.setMinimumHeight(28)
         title.setBuddy(self.phrase_edit)
+        self._known_phrases = QStringListModel(self)
+        completer = QCompleter(self._known_phrases, self)
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        self.phrase_edit.setCompleter(completer)
         self.examples_label = QLabel()
         self.examples_label.setObjectName("examplesLabel")
         self.examples_label.setWordWrap(True)
@@ -262,6 +271,8 @@ class Panel(QgsDockWidget):
             self.refused.emit(error)
             return
         self._settings.last_phrase = self.phrase_edit.text()
+        self._history.add("; ".join(request.phrases))
+        self._fill_completer()
         self.asked.emit(request)
 
     def _take_example(self, phrase: str) -> None:
@@ -269,7 +280,13 @@ class Panel(QgsDockWidget):
         self.phrase_edit.setFocus()
 
     def _remember_extent(self) -> None:
-        self._settings.extent_mode = self.extent.mode.value
+        if self.extent.mode is not ExtentMode.SELECTED:  # a selection does not last
+            self._settings.extent_mode = self.extent.mode.value
+
+    def _fill_completer(self) -> None:
+        examples = self._state.view.engine.examples or tuple(tr(text) for text in EXAMPLES)
+        known = dict.fromkeys([*self._history.phrases, *examples])
+        self._known_phrases.setStringList(list(known))
 
     # -- showing
 

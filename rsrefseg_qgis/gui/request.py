@@ -14,6 +14,7 @@ class ExtentMode(enum.Enum):
     CANVAS = "canvas"
     LAYER = "layer"
     DRAWN = "drawn"
+    SELECTED = "selected"
 
 
 @dataclass(frozen=True)

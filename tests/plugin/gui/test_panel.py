@@ -9,6 +9,8 @@ import pytest
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
+    QgsFeature,
+    QgsGeometry,
     QgsProject,
     QgsRectangle,
     QgsVectorLayer,
@@ -312,3 +314,33 @@ def test_active_raster_is_followed(window: Any, scene: Path) -> None:
 def test_example_fills_the_phrase(window: Any) -> None:
     window.panel.examples_label.linkActivated.emit("all buildings")
     assert window.panel.phrase_edit.text() == "all buildings"
+
+
+def test_asked_phrases_are_offered_again(window: Any, scene: Path) -> None:
+    window.add_raster(scene)
+    window.panel.extent.set_mode(ExtentMode.LAYER)
+    window.ask("red;  roof ")
+    window.wait()
+    model = window.panel.phrase_edit.completer().model()
+    assert "red; roof" in model.stringList()
+
+
+def test_selected_features_are_the_extent(window: Any, scene: Path) -> None:
+    raster = window.add_raster(scene)
+    left, bottom, _, top = rasters.blob_bounds()
+    areas = QgsVectorLayer("Polygon?crs=EPSG:32633", "areas", "memory")
+    feature = QgsFeature()
+    feature.setGeometry(QgsGeometry.fromRect(QgsRectangle(left, bottom, left + 3.0, top)))
+    areas.dataProvider().addFeature(feature)
+    QgsProject.instance().addMapLayer(areas)
+    canvas = window.iface.mapCanvas()
+    canvas.setCurrentLayer(raster)
+    window.panel.extent.set_mode(ExtentMode.SELECTED)
+    window.ask("red")
+    assert "Select features" in window.messages[0]
+    canvas.setCurrentLayer(areas)
+    areas.selectAll()
+    window.ask("red")
+    window.wait()
+    (result,) = [layer for layer in results() if layer is not areas]
+    assert bounds(result) == pytest.approx((left, bottom, left + 3.0, top), abs=1e-3)
