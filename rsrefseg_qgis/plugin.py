@@ -45,6 +45,7 @@ class RSRefSegPlugin:
         from .gui.engine_watch import EngineWatch
         from .gui.messages import Messenger
         from .gui.panel import Panel
+        from .gui.results import Results
         from .gui.runs import Runs
         from .gui.state import PanelState
 
@@ -54,7 +55,10 @@ class RSRefSegPlugin:
         self.state = PanelState()
         self.watch = EngineWatch(self.manager, self.state, self._owner)
         self.messenger = Messenger(self.iface.messageBar())
-        self.runs = Runs(self.manager, self.state, self.watch, self.messenger, self._owner)
+        self.results = Results(self.iface.mapCanvas(), self.state, self._owner)
+        self.runs = Runs(
+            self.manager, self.state, self.watch, self.messenger, self.results, self._owner
+        )
         self.panel = Panel(self.iface.mapCanvas(), self.state, self.settings, window)
         self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.panel)
 
@@ -72,6 +76,7 @@ class RSRefSegPlugin:
         """Stop what is going on and take everything away again."""
         if self.runs is not None:
             self.runs.close()
+            self.results.clear()
             self.watch.stop()
             self.iface.currentLayerChanged.disconnect(self.panel.follow_layer)
             self.iface.removePluginRasterMenu(tr("RSRefSeg"), self.action)
@@ -102,6 +107,8 @@ class RSRefSegPlugin:
     def _connect(self) -> None:
         self.iface.currentLayerChanged.connect(self.panel.follow_layer)
         self.panel.asked.connect(self.runs.ask)
+        self.panel.results_list.hovered.connect(self.results.highlight)
+        self.panel.results_list.kept_changed.connect(self.results.keep)
         self.panel.refused.connect(self._refuse)
         self.panel.cancel_asked.connect(self.runs.cancel)
         self.panel.export_asked.connect(self._export)

@@ -36,6 +36,7 @@ from .engine_line import EngineLine
 from .extent import ExtentChooser
 from .history import PhraseHistory
 from .request import AskRequest, ExtentMode
+from .results_list import ResultsList
 from .state import Activity, PanelState, PanelView
 
 EXAMPLES = ("all buildings", "the red-roofed building left of the road")
@@ -238,6 +239,7 @@ class Panel(QgsDockWidget):
         self.result_label.setObjectName("resultLabel")
         self.result_label.setWordWrap(True)
         self.result_label.setAccessibleName(tr("Result"))
+        self.results_list = ResultsList()
         self.export_button = QPushButton(tr("Export to GeoPackage…"))
         self.export_button.setObjectName("exportButton")
         self.export_button.setIcon(QgsApplication.getThemeIcon("/mActionFileSave.svg"))
@@ -248,6 +250,7 @@ class Panel(QgsDockWidget):
         column.setSpacing(6)
         column.addWidget(_line())
         column.addWidget(self.result_label)
+        column.addWidget(self.results_list)
         column.addWidget(self.export_button)
         return self._result_box
 
@@ -302,6 +305,8 @@ class Panel(QgsDockWidget):
         self.progress_label.setText(view.message)
         self._result_box.setVisible(bool(view.summary))
         self.result_label.setText(view.summary)
+        self.results_list.setVisible(bool(view.candidates))
+        self.results_list.show_candidates(view.candidates)
         self.export_button.setEnabled(idle and bool(view.result_ids))
         self.engine_line.show_view(view)
         self._show_examples(view.engine.examples or tuple(tr(text) for text in EXAMPLES))

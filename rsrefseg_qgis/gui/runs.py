@@ -30,6 +30,7 @@ from rsrefseg_qgis.tasks.sentences import nothing_text, summary_text, unknown_te
 from .engine_watch import EngineWatch
 from .messages import Messenger
 from .request import AskedExtent, AskRequest, ExtentMode
+from .results import Results
 from .state import Activity, PanelState
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Runs(QObject):
         state: told what is going on.
         watch: told what the engine says of itself.
         messenger: tells the user.
+        results: keeps the polygons of the last answer.
         parent: its owner.
     """
 
@@ -52,6 +54,7 @@ class Runs(QObject):
         state: PanelState,
         watch: EngineWatch,
         messenger: Messenger,
+        results: Results,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -59,6 +62,7 @@ class Runs(QObject):
         self._state = state
         self._watch = watch
         self._messenger = messenger
+        self._results = results
         self._token = 0
         self._tasks: dict[int, BaseTask] = {}
         self._raster_id = ""
@@ -182,6 +186,7 @@ class Runs(QObject):
         project = QgsProject.instance()
         snapshot = answer.job.snapshot
         ids = []
+        self._results.clear()
         for phrase in answer.phrases:
             if not phrase.features:
                 self._messenger.info(nothing_text(phrase))
@@ -189,6 +194,7 @@ class Runs(QObject):
             layer = make_layer(phrase.record, phrase.features, snapshot.crs)
             add_above(layer, snapshot.layer_id, project)
             ids.append(layer.id())
+            self._results.add(layer, phrase.record.phrase, phrase.features)
             if phrase.unknown_words:
                 self._messenger.warning(unknown_text(phrase.unknown_words))
         for warning in answer.response.warnings:
@@ -205,6 +211,7 @@ class Runs(QObject):
 
     def _on_layers_removed(self, layer_ids: list[str]) -> None:
         gone = set(layer_ids)
+        self._results.forget(gone)
         left = tuple(item for item in self._state.view.result_ids if item not in gone)
         if left != self._state.view.result_ids:
             self._state.change(result_ids=left)
@@ -216,6 +223,7 @@ class Runs(QObject):
     def _on_project_cleared(self) -> None:
         if self._state.view.activity is Activity.ASKING:
             self.cancel()
+        self._results.clear()
         self._state.change(summary="", result_ids=())
 
 

@@ -49,6 +49,32 @@ class EngineView:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """One polygon of the last answer.
+
+    Attributes:
+        layer_id: the layer of its phrase.
+        number: its rank in that layer, from 1.
+        phrase: what it was found for.
+        score: how sure the model is.
+        area_m2: None when not known.
+        kept: whether it is in the layer.
+    """
+
+    layer_id: str
+    number: int
+    phrase: str
+    score: float
+    area_m2: float | None
+    kept: bool = True
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from all others."""
+        return (self.layer_id, self.number)
+
+
+@dataclass(frozen=True)
 class PanelView:
     """All that the panel shows.
 
@@ -59,6 +85,7 @@ class PanelView:
         message: what is being done right now.
         summary: the last result in a sentence, empty before the first.
         result_ids: ids of the layers of the last result.
+        candidates: the polygons of the last result.
     """
 
     engine: EngineView = EngineView()
@@ -67,6 +94,7 @@ class PanelView:
     message: str = ""
     summary: str = ""
     result_ids: tuple[str, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
 
 
 Listener = Callable[[PanelView], None]
@@ -93,6 +121,11 @@ class PanelState:
         """Stop calling a listener."""
         if listener in self._listeners:
             self._listeners.remove(listener)
+
+    def refresh(self) -> None:
+        """Tell all listeners again, for a widget that shows what was not taken."""
+        for listener in list(self._listeners):
+            listener(self._view)
 
     def change(self, **changes: Any) -> None:
         """Replace parts of the view; listeners hear of it only when something differs."""
