@@ -129,14 +129,11 @@ class HttpTransport:
         with self._stream_connection() as connection:
             try:
                 self._request(connection, "GET", path, headers, b"", timeout_s)
-                response = connection.getresponse()
-                if response.status != 200:
-                    raise StreamRefusedError(RawResponse(response.status, response.read()))
-                while True:
-                    line = response.readline()
-                    if not line:
-                        return
-                    yield line
+                with connection.getresponse() as response:
+                    if response.status != 200:
+                        raise StreamRefusedError(RawResponse(response.status, response.read()))
+                    while line := response.readline():
+                        yield line
             except BROKEN as error:
                 raise self._mapped(error) from error
 
@@ -159,8 +156,9 @@ class HttpTransport:
     ) -> RawResponse:
         try:
             self._request(connection, method, path, headers, body, timeout_s)
-            response = connection.getresponse()
-            answer = RawResponse(response.status, response.read())
+            # Left open, a response cut off in the middle would hold its socket.
+            with connection.getresponse() as response:
+                answer = RawResponse(response.status, response.read())
         except BaseException:
             connection.close()
             raise
