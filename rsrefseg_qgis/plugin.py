@@ -47,6 +47,7 @@ class RSRefSegPlugin:
         from .gui.panel import Panel
         from .gui.results import Results
         from .gui.runs import Runs
+        from .gui.shaping import Shaping
         from .gui.state import PanelState
 
         self.initProcessing()
@@ -56,8 +57,15 @@ class RSRefSegPlugin:
         self.watch = EngineWatch(self.manager, self.state, self._owner)
         self.messenger = Messenger(self.iface.messageBar())
         self.results = Results(self.iface.mapCanvas(), self.state, self._owner)
+        self.shaping = Shaping(self.manager, self.state, self.messenger, self.results, self._owner)
         self.runs = Runs(
-            self.manager, self.state, self.watch, self.messenger, self.results, self._owner
+            self.manager,
+            self.state,
+            self.watch,
+            self.messenger,
+            self.results,
+            self.shaping,
+            self._owner,
         )
         self.panel = Panel(self.iface.mapCanvas(), self.state, self.settings, window)
         self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.panel)
@@ -76,6 +84,7 @@ class RSRefSegPlugin:
         """Stop what is going on and take everything away again."""
         if self.runs is not None:
             self.runs.close()
+            self.shaping.close()
             self.results.clear()
             self.watch.stop()
             self.iface.currentLayerChanged.disconnect(self.panel.follow_layer)
@@ -109,6 +118,7 @@ class RSRefSegPlugin:
         self.panel.asked.connect(self.runs.ask)
         self.panel.results_list.hovered.connect(self.results.highlight)
         self.panel.results_list.kept_changed.connect(self.results.keep)
+        self.panel.shape_box.shaped.connect(self.shaping.shape)
         self.panel.refused.connect(self._refuse)
         self.panel.cancel_asked.connect(self.runs.cancel)
         self.panel.export_asked.connect(self._export)

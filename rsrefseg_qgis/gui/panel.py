@@ -31,12 +31,14 @@ from rsrefseg_qgis.errors import InputError, LayerError, PhraseError, tr
 from rsrefseg_qgis.paths import resource
 from rsrefseg_qgis.settings import Settings
 from rsrefseg_qgis.tasks.phrases import split_phrases
+from rsrefseg_qgis.tasks.reshape import Shape
 
 from .engine_line import EngineLine
 from .extent import ExtentChooser
 from .history import PhraseHistory
 from .request import AskRequest, ExtentMode
 from .results_list import ResultsList
+from .shape_box import ShapeBox
 from .state import Activity, PanelState, PanelView
 
 EXAMPLES = ("all buildings", "the red-roofed building left of the road")
@@ -123,13 +125,14 @@ class Panel(QgsDockWidget):
             raise PhraseError(
                 tr("Type what to look for, such as “{example}”.").format(example=tr(EXAMPLES[0]))
             )
+        shape = self.shape_box.shape
         return AskRequest(
             layer_id=layer.id(),
             phrases=phrases,
             extent=self.extent.asked(),
-            threshold=self._settings.threshold,
-            min_area_m2=self._settings.min_area_m2,
-            simplify_m=self._settings.simplify_m,
+            threshold=shape.threshold,
+            min_area_m2=shape.min_area_m2,
+            simplify_m=shape.simplify_m,
         )
 
     def close_for_good(self) -> None:
@@ -240,6 +243,10 @@ class Panel(QgsDockWidget):
         self.result_label.setWordWrap(True)
         self.result_label.setAccessibleName(tr("Result"))
         self.results_list = ResultsList()
+        settings = self._settings
+        self.shape_box = ShapeBox(
+            Shape(settings.threshold, settings.min_area_m2, settings.simplify_m)
+        )
         self.export_button = QPushButton(tr("Export to GeoPackage…"))
         self.export_button.setObjectName("exportButton")
         self.export_button.setIcon(QgsApplication.getThemeIcon("/mActionFileSave.svg"))
@@ -251,6 +258,7 @@ class Panel(QgsDockWidget):
         column.addWidget(_line())
         column.addWidget(self.result_label)
         column.addWidget(self.results_list)
+        column.addWidget(self.shape_box)
         column.addWidget(self.export_button)
         return self._result_box
 

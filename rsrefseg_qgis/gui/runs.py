@@ -25,12 +25,13 @@ from rsrefseg_qgis.tasks.base import BaseTask, Done, Failed, Outcome
 from rsrefseg_qgis.tasks.export import export_task
 from rsrefseg_qgis.tasks.install import install_task
 from rsrefseg_qgis.tasks.segment import SegmentAnswer, SegmentJob, segment_task
-from rsrefseg_qgis.tasks.sentences import nothing_text, summary_text, unknown_text
+from rsrefseg_qgis.tasks.sentences import nothing_text, phrases_text, unknown_text
 
 from .engine_watch import EngineWatch
 from .messages import Messenger
 from .request import AskedExtent, AskRequest, ExtentMode
 from .results import Results
+from .shaping import Shaping
 from .state import Activity, PanelState
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Runs(QObject):
         watch: told what the engine says of itself.
         messenger: tells the user.
         results: keeps the polygons of the last answer.
+        shaping: draws the last answer again.
         parent: its owner.
     """
 
@@ -55,6 +57,7 @@ class Runs(QObject):
         watch: EngineWatch,
         messenger: Messenger,
         results: Results,
+        shaping: Shaping,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -63,6 +66,7 @@ class Runs(QObject):
         self._watch = watch
         self._messenger = messenger
         self._results = results
+        self._shaping = shaping
         self._token = 0
         self._tasks: dict[int, BaseTask] = {}
         self._raster_id = ""
@@ -185,7 +189,7 @@ class Runs(QObject):
         self._watch.take_health(answer.health)
         project = QgsProject.instance()
         snapshot = answer.job.snapshot
-        ids = []
+        layers: dict[str, str] = {}
         self._results.clear()
         for phrase in answer.phrases:
             if not phrase.features:
@@ -193,13 +197,14 @@ class Runs(QObject):
                 continue
             layer = make_layer(phrase.record, phrase.features, snapshot.crs)
             add_above(layer, snapshot.layer_id, project)
-            ids.append(layer.id())
+            layers[phrase.record.phrase] = layer.id()
             self._results.add(layer, phrase.record.phrase, phrase.features)
             if phrase.unknown_words:
                 self._messenger.warning(unknown_text(phrase.unknown_words))
         for warning in answer.response.warnings:
             self._messenger.warning(warning)
-        self._state.change(summary=summary_text(answer), result_ids=tuple(ids))
+        self._state.change(summary=phrases_text(answer.phrases), result_ids=tuple(layers.values()))
+        self._shaping.take(answer, layers)
 
     def _show_export(self, path: Path) -> None:
         self._messenger.success(tr("Exported to {path}.").format(path=path))
@@ -223,6 +228,7 @@ class Runs(QObject):
     def _on_project_cleared(self) -> None:
         if self._state.view.activity is Activity.ASKING:
             self.cancel()
+        self._shaping.close()
         self._results.clear()
         self._state.change(summary="", result_ids=())
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from qgis.PyQt.QtCore import QLocale
 
 from rsrefseg_qgis.errors import tr
 
-from .segment import PhraseAnswer, SegmentAnswer
+from .segment import PhraseAnswer
 
 HECTARE_M2 = 10_000.0
 KM2_M2 = 1_000_000.0
@@ -53,8 +55,6 @@ def unknown_text(words: tuple[str, ...]) -> str:
     return tr("{words} are not in this model's vocabulary.").format(words=named)
 
 
-def summary_text(answer: SegmentAnswer) -> str:
-    """The whole answer, a line per phrase."""
-    return "\n".join(
-        found_text(item) if item.features else nothing_text(item) for item in answer.phrases
-    )
+def phrases_text(phrases: Iterable[PhraseAnswer]) -> str:
+    """A line per phrase."""
+    return "\n".join(found_text(item) if item.features else nothing_text(item) for item in phrases)

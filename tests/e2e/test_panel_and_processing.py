@@ -108,7 +108,7 @@ def test_panel_toolbox_and_qgis_process_agree(
 
     add(plugin, QgsRasterLayer(str(scene), "scene"))
     # An untrained model finds this or that; a low bar makes it find something.
-    plugin.settings.threshold = 0.05
+    plugin.panel.shape_box.threshold.setValue(0.05)
     layers = ask(plugin, qtbot, PHRASE)
     health = plugin.manager.health
     assert health is not None

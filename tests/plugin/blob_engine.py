@@ -18,6 +18,7 @@ import fake_engine
 
 gdal.UseExceptions()
 IMAGES: dict[str, bytes] = {}
+ANSWERS: dict[str, dict] = {}
 
 
 def red_polygons(tiff: bytes, phrase: str) -> list[dict]:
@@ -67,6 +68,25 @@ class Handler(fake_engine.Handler):
             },
         )
 
+    def do_POST(self) -> None:
+        if not self.path.endswith("/polygons"):
+            super().do_POST()
+            return
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+        kept = ANSWERS.get(self.path.split("/")[-2])
+        if kept is None:
+            self.refuse(404, "unknown_request", "These probabilities are no longer kept.")
+            return
+        answer = json.loads(json.dumps(kept))
+        for result in answer["results"]:
+            result["features"] = [
+                feature
+                for feature in result["features"]
+                if feature["properties"]["score"] >= body["threshold"]
+                and feature["properties"]["area_m2"] >= body["min_area_m2"]
+            ]
+        self.reply(200, answer)
+
     def segment(self, request: dict) -> None:
         words = " ".join(request["phrases"]).split()
         if any(word in words for word in ("die", "exit", "wait", "close")):
@@ -86,6 +106,7 @@ class Handler(fake_engine.Handler):
             result["features"] = [] if nothing else red_polygons(tiff, result["phrase"])
         if "warn" in words:
             answer["warnings"] = ["“largest” was judged per window."]
+        ANSWERS[request["request_id"]] = answer
         self.reply(200, answer)
 
 

@@ -30,7 +30,7 @@ def test_polygons_lie_where_the_pixels_are(
 ) -> None:
     steps = []
     answer = segment(
-        job_for(layer, "red", "nothing zzz"),
+        job_for(layer, "red slow", "nothing zzz"),
         blob_manager,
         Monitor(lambda *step: steps.append(step)),
     )
