@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import time
-from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
@@ -21,8 +19,6 @@ DTYPES: dict[Precision, torch.dtype] = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
-# A lower precision has to be worth it.
-WORTHWHILE_GAIN = 1.15
 
 
 def choose_device(choice: str) -> tuple[DeviceKind, str]:
@@ -63,11 +59,12 @@ def device_name(kind: DeviceKind) -> str:
     """The device's own name."""
     if kind == "cuda":
         return torch.cuda.get_device_name(0)
-    name = _cpu_name()
+    name = cpu_name()
     return f"Apple GPU ({name})" if kind == "mps" else name
 
 
-def _cpu_name() -> str:
+def cpu_name() -> str:
+    """The CPU's own name."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
             for line in file:
@@ -125,17 +122,6 @@ def candidate_precisions(kind: DeviceKind, choice: str) -> list[Precision]:
     raise DeviceError(
         f"'{choice}' is not a precision: choose one of {', '.join(get_args(PrecisionChoice))}."
     )
-
-
-def measure_s(step: Callable[[], object], repeats: int = 3) -> float:
-    """The shortest of a few runs after a first one that warms up."""
-    step()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def describe(kind: DeviceKind, why: str, precision: Precision) -> DeviceInfo:

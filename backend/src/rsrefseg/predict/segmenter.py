@@ -17,6 +17,7 @@ from rsrefseg.models.features import ImageFeatures, TextFeatures
 from rsrefseg.models.rsrefseg2 import RSRefSeg2
 from rsrefseg.models.tokenizer import Tokenizer
 from rsrefseg.predict import device as devices
+from rsrefseg.predict.about import model_info
 from rsrefseg.predict.cache import ByteBudgetCache, default_budget_bytes
 from rsrefseg.predict.digest import image_digest
 from rsrefseg.predict.diskcache import DiskOptions, FeatureDisk
@@ -78,6 +79,8 @@ class Segmenter:
         self._info = model_info(model, file)
         self._batch = ASK_BATCH
         self._notices: dict[str, None] = {}
+        # Threads to encode and to ask with on a CPU; None leaves them as they are.
+        self.threads: tuple[int, int] | None = None
         budget = cache_budget_bytes
         if budget is None:
             budget = default_budget_bytes(devices.memory_bytes(device.kind))
@@ -228,6 +231,10 @@ class Segmenter:
                 self._disk.put(key, features)
         return EncodedImage(shape, content, features, cached=False)
 
+    def explain(self, why: str) -> None:
+        """Say in other words why the model runs as it does."""
+        self._device = replace(self._device, why=why)
+
     def forget(self) -> None:
         """Empty the caches in memory."""
         self._images.clear()
@@ -235,6 +242,7 @@ class Segmenter:
 
     @torch.inference_mode()
     def _encode(self, image: NDArray[np.uint8], content: tuple[int, int]) -> ImageFeatures:
+        self._use_threads(0)
         for remedy in (self._forget_images, self._move_to_cpu, None):
             try:
                 return self._model.encode_image(self._tile(image, content))
@@ -269,6 +277,7 @@ class Segmenter:
         Raises:
             OutOfMemoryError: no device's memory suffices.
         """
+        self._use_threads(1)
         answers: list[PhraseAnswer] = []
         while len(answers) < len(phrases):
             batch = phrases[len(answers) : len(answers) + self._batch]
@@ -279,6 +288,10 @@ class Segmenter:
                     raise
                 self._shrink(len(batch), error)
         return answers
+
+    def _use_threads(self, step: int) -> None:
+        if self.threads is not None and torch.get_num_threads() != self.threads[step]:
+            torch.set_num_threads(self.threads[step])
 
     def _shrink(self, asked: int, error: BaseException) -> None:
         """Make do with less memory for asking: smaller batches, then the CPU."""
@@ -371,23 +384,6 @@ class Segmenter:
                 nbytes = one.tokens.nbytes + one.pooled.nbytes + one.mask.nbytes
                 self._phrases.put(phrase, one, nbytes)
         return stack_text([features for p in phrases if (features := known[p]) is not None])
-
-
-def model_info(model: RSRefSeg2, file: ModelFile) -> ModelInfo:
-    """What a user should know about a loaded model."""
-    preset, metadata = model.preset, file.metadata
-    threshold = metadata.get("presence_threshold")
-    return ModelInfo(
-        name=file.name,
-        preset=file.preset_name,
-        sha256=file.sha256,
-        tile_px=preset.tile_px,
-        min_resolution_m=preset.min_resolution_m,
-        max_resolution_m=preset.max_resolution_m,
-        default_resolution_m=preset.default_resolution_m,
-        presence_threshold=None if threshold is None else float(threshold),
-        vocabulary_examples=tuple(map(str, metadata.get("vocabulary_examples", ()))),
-    )
 
 
 def _short(phrase: str) -> str:
