@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.server
 import math
 import os
@@ -237,7 +238,8 @@ def test_odd_input_gives_a_result_or_a_sentence(
 TILE_M = 2 * math.pi * 6378137 / 2**18
 
 
-def tile_png(x: int, y: int) -> bytes:
+@functools.lru_cache(maxsize=1)  # the server's threads must not draw it at the same time
+def tile_png() -> bytes:
     """A tile with a red square in its middle."""
     dataset = gdal.GetDriverByName("MEM").Create("", 256, 256, 3, gdal.GDT_Byte)
     pixels = np.full((3, 256, 256), 90, np.uint8)
@@ -256,7 +258,7 @@ class Tiles(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        body = tile_png(0, 0)
+        body = tile_png()
         self.send_response(200)
         self.send_header("Content-Type", "image/png")
         self.send_header("Content-Length", str(len(body)))
@@ -269,6 +271,7 @@ class Tiles(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def tile_service() -> Iterator[str]:
+    tile_png()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tiles)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
