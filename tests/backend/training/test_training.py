@@ -25,6 +25,7 @@ CONFIG = TrainConfig(
     warmup_steps=1,
     log_every=1,
 )
+GRIDS = Grids(tile_px=256, mask=128, tokens=16, sam=32)
 
 
 @pytest.fixture(scope="module")
@@ -38,23 +39,20 @@ def make_trainer(out, config=CONFIG):
 
 
 def test_a_step_gives_the_same_batch_every_time_and_other_steps_another(tokenizer):
-    stream = BatchStream(CONFIG, tokenizer, Grids(256, 128, 16))
-    again = BatchStream(CONFIG, tokenizer, Grids(256, 128, 16))
+    stream = BatchStream(CONFIG, tokenizer, GRIDS)
+    again = BatchStream(CONFIG, tokenizer, GRIDS)
     assert torch.equal(stream[3].images, again[3].images)
     assert torch.equal(stream[3].targets.mask, again[3].targets.mask)
     assert not torch.equal(stream[2].images, stream[3].images)
 
 
 def test_processes_of_one_run_see_different_images(tokenizer):
-    parts = [
-        BatchStream(CONFIG, tokenizer, Grids(256, 128, 16), rank=r, world=2)[0].images
-        for r in range(2)
-    ]
+    parts = [BatchStream(CONFIG, tokenizer, GRIDS, rank=r, world=2)[0].images for r in range(2)]
     assert not torch.equal(parts[0], parts[1])
 
 
 def test_targets_and_likes_do_not_overlap(tokenizer):
-    targets = BatchStream(CONFIG, tokenizer, Grids(256, 128, 16))[0].targets
+    targets = BatchStream(CONFIG, tokenizer, GRIDS)[0].targets
     assert targets.mask.shape[1:] == (128, 128)
     assert float((targets.tokens + targets.likes).max()) <= 1 + 1e-5
 
@@ -68,6 +66,26 @@ def test_resumed_run_equals_the_unbroken_one(tmp_path):
     parts = load_checkpoint(tmp_path / "parts" / "checkpoint.pt")["optimizer"]
     for a, b in zip(whole["masters"], parts["masters"], strict=True):
         assert torch.equal(a, b)
+
+
+def test_encoder_steps_leave_the_prompter_alone(tmp_path):
+    config = dataclasses.replace(
+        CONFIG, steps=2, encoder_steps=1, encoder_images=2, weight_decay=0.0
+    )
+    trainer = make_trainer(tmp_path, config)
+    # bfloat16 weights may not show one step; the fp32 masters do.
+    masters = dict(zip(trainer.optimizer.names, trainer.optimizer.masters, strict=True))
+    before = {name: master.clone() for name, master in masters.items()}
+
+    def moved() -> set[str]:
+        changed = (n for n, master in masters.items() if not torch.equal(before[n], master))
+        return {name.removeprefix("model.").split(".")[0] for name in changed}
+
+    trainer.run(max_minutes=0)
+    assert moved() == {"clip_image", "clip_text", "sam_encoder", "heads"}
+    trainer.run()
+    assert moved() == {"clip_image", "clip_text", "sam_encoder", "heads", "prompter", "sam_decoder"}
+    assert not any(name.startswith("heads") for name in trainer.averaged_model().state_dict())
 
 
 def test_rate_warms_up_stays_and_falls_to_zero():

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rsrefseg.models.tokenizer import Tokenizer
 from rsrefseg.training.losses import Targets
+from rsrefseg.training.surfaces import LABELS
 
 
 @dataclass
@@ -23,17 +24,36 @@ class Question:
 
 
 @dataclass
+class Sample:
+    """One image with its questions.
+
+    Attributes:
+        image: S x S x 3.
+        questions: what is asked of it.
+        labels: L x s x s, what its places show (see `label_coverage`), or None if unknown.
+    """
+
+    image: NDArray[np.uint8]
+    questions: list[Question]
+    labels: NDArray[np.float32] | None = None
+
+
+@dataclass
 class Batch:
     """One step's input.
 
     Attributes:
         images: B x 3 x S x S uint8.
+        labels: B x L x s x s, coverage of SAM's grid by each label; 0 where unknown.
+        labelled: B, 1 where the labels are known.
         token_ids: P x L.
         lengths: P.
         targets: see `Targets`.
     """
 
     images: torch.Tensor
+    labels: torch.Tensor
+    labelled: torch.Tensor
     token_ids: torch.Tensor
     lengths: torch.Tensor
     targets: Targets
@@ -41,22 +61,18 @@ class Batch:
 
 @dataclass(frozen=True)
 class Grids:
-    """Sides of the model's grids: the tile in pixels, the mask and the image tokens."""
+    """Sides of the model's grids: the tile in pixels, the mask, CLIP's and SAM's image tokens."""
 
     tile_px: int
     mask: int
     tokens: int
+    sam: int
 
 
-def collate(
-    images: list[NDArray[np.uint8]],
-    asked: list[list[Question]],
-    tokenizer: Tokenizer,
-    grids: Grids,
-) -> Batch:
+def collate(samples: list[Sample], tokenizer: Tokenizer, grids: Grids) -> Batch:
     """Puts images and their questions into tensors."""
-    flat = [q for questions in asked for q in questions]
-    index = [i for i, questions in enumerate(asked) for _ in questions]
+    flat = [q for sample in samples for q in sample.questions]
+    index = [i for i, sample in enumerate(samples) for _ in sample.questions]
     token_ids, lengths = tokenizer.batch([q.phrase for q in flat])
     mask = np.stack([_coverage(q.mask, grids.mask) for q in flat])
     targets = Targets(
@@ -66,8 +82,13 @@ def collate(
         present=torch.tensor([float(q.mask.any()) for q in flat]),
         image_index=torch.tensor(index),
     )
-    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
-    return Batch(stacked, token_ids, lengths, targets)
+    images = torch.from_numpy(np.stack([s.image for s in samples])).permute(0, 3, 1, 2)
+    labels = torch.zeros(len(samples), len(LABELS), grids.sam, grids.sam)
+    for row, sample in zip(labels, samples, strict=True):
+        if sample.labels is not None:
+            row.copy_(torch.from_numpy(sample.labels))
+    labelled = torch.tensor([float(s.labels is not None) for s in samples])
+    return Batch(images.contiguous(), labels, labelled, token_ids, lengths, targets)
 
 
 def _coverage(mask: NDArray[np.bool_], side: int) -> NDArray[np.float32]:

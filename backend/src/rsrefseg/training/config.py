@@ -27,6 +27,8 @@ class LossWeights:
     choice: float = 1.0
     presence: float = 1.0
     iou: float = 1.0
+    surface: float = 1.0
+    naming: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ class TrainConfig:
         steps: optimiser steps of the whole run; the schedule is laid over them.
         images_per_step: images per step and process.
         phrases_per_image: phrases asked of each image at once.
+        encoder_steps: so many steps at the beginning train the encoders alone, on what every place
+            shows and what it is called (see `surfaces`): no phrase is answered, images are cheap.
+        encoder_images: images per step and process in these.
         scene_seed: first seed of the rendered scenes; all stay below 600,000.
         repeat_scenes: go over this many scenes again and again instead of rendering new ones.
         real_cases: cases.jsonl files of labelled imagery that is mixed in.
@@ -65,6 +70,8 @@ class TrainConfig:
     steps: int = 4000
     images_per_step: int = 4
     phrases_per_image: int = 16
+    encoder_steps: int = 0
+    encoder_images: int = 8
     scene_seed: int = 0
     repeat_scenes: int | None = None
     real_cases: tuple[str, ...] = ()
@@ -87,7 +94,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Refuses values that no run could use."""
-        for name in ("steps", "images_per_step", "phrases_per_image"):
+        for name in ("steps", "images_per_step", "phrases_per_image", "encoder_images"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"The training configuration needs {name} of at least 1.")
         if self.precision not in ("fp32", "bf16"):
@@ -130,6 +137,14 @@ class TrainConfig:
         """Weights of the phrase kinds at a step: the last stage that has begun."""
         begun = [s for s in self.kind_stages if s.from_fraction * self.steps <= step]
         return begun[-1].weights if begun else None
+
+    def encodes_only(self, step: int) -> bool:
+        """Whether a step trains the encoders alone."""
+        return step < self.encoder_steps
+
+    def images_at(self, step: int) -> int:
+        """Images of a step and process."""
+        return self.encoder_images if self.encodes_only(step) else self.images_per_step
 
     def rate(self, step: int) -> float:
         """Learning rate: warm-up, plateau, then linear to zero over the last share of the run.

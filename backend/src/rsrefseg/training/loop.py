@@ -12,16 +12,20 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 from rsrefseg.models.build import build_model
 from rsrefseg.models.rsrefseg2 import RSRefSeg2
 from rsrefseg.training.batch import Batch, Grids
 from rsrefseg.training.checkpoint import load_checkpoint, save_checkpoint
 from rsrefseg.training.config import TrainConfig
-from rsrefseg.training.losses import Targets, total_loss
+from rsrefseg.training.losses import Targets, ask_losses, weighted
 from rsrefseg.training.optimizer import MasterAdamW
 from rsrefseg.training.stream import BatchStream, batches
+from rsrefseg.training.surfaces import SurfaceHeads
+
+# Name of the model among what is trained; the rest is dropped when weights are written.
+_MODEL = "model"
 
 Validate = Callable[[RSRefSeg2, int], Mapping[str, float]]
 """Measures a model at a step; gives figures by name for the log."""
@@ -56,7 +60,12 @@ def grids_of(model: RSRefSeg2) -> Grids:
         image = model.encode_image(torch.zeros(1, 3, side, side))
         text = model.encode_text(*model.words.batch(["x"]))
         out = model.ask(image, text)
-    return Grids(side, out.low_res_logits.shape[-1], out.dense_token_logits.shape[-1])
+    return Grids(
+        side,
+        mask=out.low_res_logits.shape[-1],
+        tokens=out.dense_token_logits.shape[-1],
+        sam=image.sam_embed.shape[-1],
+    )
 
 
 class Trainer:
@@ -84,11 +93,13 @@ class Trainer:
         self.device = torch.device(device)
         self.grids = grids_of(model.eval())
         self.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
-        self.model = model.to(self.device)
+        self.model = model
+        self.heads = SurfaceHeads(model.preset)
+        trained = nn.ModuleDict({_MODEL: self.model, "heads": self.heads}).to(self.device)
         self.optimizer = MasterAdamW(
-            self.model, weight_decay=config.weight_decay, ema_decay=config.ema_decay
+            trained, weight_decay=config.weight_decay, ema_decay=config.ema_decay
         )
-        self.model.to(self.dtype).train()
+        trained.to(self.dtype).train()
         self.step = 0
         self.seconds = 0.0
         self.checkpoint_path = out / "checkpoint.pt"
@@ -129,22 +140,34 @@ class Trainer:
     def _train_step(self, batch: Batch) -> dict[str, float]:
         device = self.device
         images = batch.images.to(device).to(self.dtype) / 255
-        index = batch.targets.image_index.to(device)
-        features = self.model.encode_image(images).expand(index)
-        text = self.model.encode_text(batch.token_ids.to(device), batch.lengths.to(device))
-        out = self.model.ask(features, text)
         targets = Targets(**{k: v.to(device) for k, v in vars(batch.targets).items()})
-        loss, parts = total_loss(out, features.clip_tokens, targets, self.config.loss)
+        encoded = self.model.encode_image(images)
+        features = encoded.expand(targets.image_index)
+        text = self.model.encode_text(batch.token_ids.to(device), batch.lengths.to(device))
+        labels, labelled = batch.labels.to(device), batch.labelled.to(device)
+        tokens = encoded.clip_tokens
+        parts = {
+            "surface": self.heads.surface_loss(tokens, encoded.sam_embed, labels, labelled),
+            "naming": self.heads.naming_loss(features.clip_tokens, text.pooled, targets.of_class),
+        }
+        if not self.config.encodes_only(self.step):
+            out = self.model.ask(features, text)
+            parts |= ask_losses(out, features.clip_tokens, targets)
+        loss = weighted(parts, self.config.loss)
         loss.backward()  # type: ignore[no-untyped-call]
         share = self.process.average if self.process.world > 1 else None
         norm = self.optimizer.step(self.config.rate(self.step), self.config.clip_norm, share)
-        return {**parts, "total": float(loss.detach()), "grad_norm": norm}
+        figures = {name: float(term.detach()) for name, term in parts.items()}
+        return {**figures, "total": float(loss.detach()), "grad_norm": norm}
 
     def averaged_model(self) -> RSRefSeg2:
         """The model with the moving average of its weights, fp32, for measuring and shipping."""
         model = build_model(self.model.preset, tokenizer=self.model.tokenizer, random_init=False)
         state: dict[str, Tensor] = {k: v.float().cpu() for k, v in self.model.state_dict().items()}
-        state.update({k: v.cpu() for k, v in self.optimizer.averaged().items()})
+        prefix = _MODEL + "."
+        for name, average in self.optimizer.averaged().items():
+            if name.startswith(prefix):
+                state[name.removeprefix(prefix)] = average.cpu()
         model.load_state_dict(state)
         return model.eval()
 

@@ -1,8 +1,8 @@
 """The training losses.
 
-Mask, subspace and contrastive terms follow RSRefSeg 2 (arXiv 2507.06231); the choice, presence
-and predicted-IoU terms are ours. All maps are low-resolution: a full-size map per phrase costs
-more memory traffic than it teaches.
+Mask, subspace and contrastive terms follow RSRefSeg 2 (arXiv 2507.06231); the choice, presence and
+predicted-IoU terms are ours, as are those of `surfaces`. All maps are low-resolution: a full-size
+map per phrase costs more memory traffic than it teaches.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ class Targets:
     likes: Tensor
     present: Tensor
     image_index: Tensor
+
+    @property
+    def of_class(self) -> Tensor:
+        """P x N, coverage of each token by the named class."""
+        return (self.tokens + self.likes).clamp(0, 1).flatten(1)
 
 
 def mask_losses(logits: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
@@ -113,16 +118,13 @@ def choice_loss(token_logits: Tensor, targets: Targets) -> Tensor:
     return _mean_of(where + which, targets.present) + 0.5 * per_position
 
 
-def total_loss(
-    out: AskOutput, clip_tokens: Tensor, targets: Targets, weights: LossWeights
-) -> tuple[Tensor, dict[str, float]]:
-    """The weighted sum and its parts.
+def ask_losses(out: AskOutput, clip_tokens: Tensor, targets: Targets) -> dict[str, Tensor]:
+    """The terms that judge an answer, by the names of their weights.
 
     Args:
         out: what the model answered for P phrases.
         clip_tokens: P x N x C.
         targets: the batch's targets.
-        weights: of the parts.
     """
     logits = out.low_res_logits[:, 0].float()
     bce, dice = mask_losses(logits, targets)
@@ -138,8 +140,12 @@ def total_loss(
         parts["presence"] = functional.binary_cross_entropy_with_logits(
             out.presence_logit.float().flatten(), targets.present
         )
-    total = sum((getattr(weights, k) * v for k, v in parts.items()), logits.new_zeros(()))
-    return total, {k: float(v.detach()) for k, v in parts.items()}
+    return parts
+
+
+def weighted(parts: dict[str, Tensor], weights: LossWeights) -> Tensor:
+    """The weighted sum of named terms."""
+    return torch.stack([getattr(weights, name) * term for name, term in parts.items()]).sum()
 
 
 def _iou_loss(predicted: Tensor, logits: Tensor, targets: Targets) -> Tensor:

@@ -10,14 +10,17 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from rsrefseg.models.tokenizer import Tokenizer
 from rsrefseg.scenes import generate
-from rsrefseg.training.batch import Batch, Grids, Question, collate
+from rsrefseg.training.batch import Batch, Grids, Question, Sample, collate
 from rsrefseg.training.config import VALIDATION_SEED, TrainConfig
 from rsrefseg.training.real import RealImages
+from rsrefseg.training.surfaces import label_coverage
+
+# Phrases of an image in the steps that train the encoders alone.
+_ENCODER_PHRASES = 4
 
 
 class Steps(Sampler[int]):
@@ -54,29 +57,33 @@ class BatchStream(Dataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         cv2.setNumThreads(1)
-        images, asked = [], []
-        for i in range(self.config.images_per_step):
-            number = (step * self.world + self.rank) * self.config.images_per_step + i
-            image, questions = self._one(step, number)
-            images.append(image)
-            asked.append(questions)
-        return collate(images, asked, self.tokenizer, self.grids)
-
-    def _one(self, step: int, number: int) -> tuple[NDArray[np.uint8], list[Question]]:
         config = self.config
+        of_step = config.images_at(step)
+        most = max(config.images_per_step, config.encoder_images)
+        first = (step * self.world + self.rank) * most
+        samples = [self._one(step, first + i) for i in range(of_step)]
+        return collate(samples, self.tokenizer, self.grids)
+
+    def _one(self, step: int, number: int) -> Sample:
+        config = self.config
+        phrases = (
+            min(config.phrases_per_image, _ENCODER_PHRASES)
+            if config.encodes_only(step)
+            else config.phrases_per_image
+        )
         rng = np.random.default_rng([config.seed, number])
         if self.real is not None and rng.random() < config.real_share:
-            return self.real.draw(rng, config.phrases_per_image)
+            return Sample(*self.real.draw(rng, phrases))
         if config.repeat_scenes is not None:
             number %= config.repeat_scenes
         scene = generate(
             (config.scene_seed + number) % VALIDATION_SEED,
             size_px=self.grids.tile_px,
-            phrases=config.phrases_per_image,
+            phrases=phrases,
             kind_weights=config.kind_weights(step),
         )
         questions = [Question(c.phrase, c.mask, c.class_mask & ~c.mask) for c in scene.cases]
-        return scene.image, questions
+        return Sample(scene.image, questions, label_coverage(scene.view, self.grids.sam))
 
 
 def batches(stream: BatchStream, first_step: int) -> Iterator[Batch]:

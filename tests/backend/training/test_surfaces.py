@@ -1,0 +1,54 @@
+"""Surface labels: what each cell of a rendered scene shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from rsrefseg.models.config import load_preset
+from rsrefseg.scenes import generate
+from rsrefseg.scenes.taxonomy import IS_A
+from rsrefseg.training.surfaces import LABELS, SurfaceHeads, label_coverage
+
+
+@pytest.mark.parametrize("seed", [3, 8, 21])
+def test_coverage_is_the_share_of_pixels_of_each_class(seed):
+    view = generate(seed, phrases=1).view
+    coverage = label_coverage(view, 32)
+    assert coverage.shape == (len(LABELS), 32, 32)
+    assert coverage.min() >= 0 and coverage.max() <= 1
+    shown = {s.entity.cls for s in view.seen.values()}
+    for cls in shown:
+        members = tuple(s.id for s in view.seen.values() if cls in IS_A[s.entity.cls])
+        cells = view.mask(members).reshape(32, 8, 32, 8).mean((1, 3))
+        assert np.allclose(coverage[LABELS.index(cls)], cells, atol=1e-6), cls
+    named = set().union(*(IS_A[cls] for cls in shown))
+    for label in sorted(set(IS_A) - named):
+        assert coverage[LABELS.index(label)].max() == 0, label
+
+
+def test_losses_reward_the_truth_and_ignore_what_is_unknown():
+    heads = SurfaceHeads(load_preset("rsrefseg2-tiny"))
+    width, depth = heads.clip.in_features, heads.sam.in_features
+    tokens, embed = torch.zeros(2, 256, width), torch.zeros(2, depth, 32, 32)
+    coverage = torch.zeros(2, len(LABELS), 32, 32)
+    coverage[:, 0] = 1
+    known = torch.tensor([1.0, 0.0])
+    wrong = heads.surface_loss(tokens, embed, coverage, known)
+    coverage[1] = 1 - coverage[1]
+    assert torch.equal(wrong, heads.surface_loss(tokens, embed, coverage, known))
+    with torch.no_grad():
+        heads.clip.bias[0] = heads.sam.bias[0] = 8.0
+    assert heads.surface_loss(tokens, embed, coverage, known) < 0.2 * wrong
+    assert heads.surface_loss(tokens, embed, coverage, torch.zeros(2)) == 0
+
+
+def test_naming_rewards_tokens_that_agree_with_the_phrase_where_its_class_is():
+    heads = SurfaceHeads(load_preset("rsrefseg2-tiny"))
+    width = heads.clip.in_features
+    of_class = torch.zeros(1, 256)
+    of_class[:, :64] = 1
+    phrase = torch.randn(1, width)
+    tokens = torch.where(of_class[..., None] > 0, phrase[:, None], -phrase[:, None])
+    assert heads.naming_loss(tokens, phrase, of_class) < 0.1
+    assert heads.naming_loss(-tokens, phrase, of_class) > 1.0
