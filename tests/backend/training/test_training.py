@@ -10,10 +10,12 @@ import torch
 from rsrefseg.errors import ConfigError, WeightsError
 from rsrefseg.models.build import build_model
 from rsrefseg.models.config import load_preset
+from rsrefseg.models.tokenizer import WordTokenizer, word_tokenizer
 from rsrefseg.training.batch import Grids
 from rsrefseg.training.checkpoint import load_checkpoint
 from rsrefseg.training.config import TrainConfig
 from rsrefseg.training.loop import Trainer
+from rsrefseg.training.start import start_model, write_weights
 from rsrefseg.training.stream import BatchStream
 
 CONFIG = TrainConfig(
@@ -95,6 +97,16 @@ def test_rate_warms_up_stays_and_falls_to_zero():
     assert rates[10] == rates[80] == 1.0
     assert rates[90] == pytest.approx(0.5)
     assert rates[100] == 0.0
+
+
+def test_run_that_goes_on_from_weights_learns_words_appended_since(tmp_path):
+    preset = load_preset("rsrefseg2-tiny")
+    bundled = word_tokenizer(preset)
+    for words, kept in ((bundled.words[:-3], bundled.words), (("other", "words"),) * 2):
+        older = WordTokenizer(words, preset.clip.vocab_size, preset.clip.context_length)
+        write_weights(build_model(preset, tokenizer=older), tmp_path / "init.safetensors", {})
+        config = dataclasses.replace(CONFIG, init=str(tmp_path / "init.safetensors"))
+        assert start_model(config).words.words == tuple(kept)
 
 
 def test_unknown_key_in_a_configuration_is_named(tmp_path):
