@@ -16,7 +16,7 @@ from qgis.core import Qgis, QgsRasterBlock, QgsRasterBlockFeedback
 
 from rsrefseg_qgis.errors import CancelledError, LayerError, tr
 
-from .grid import PixelGrid, Tile
+from .grid import Extent, PixelGrid, Tile
 from .rotation import inside
 from .snapshot import LayerSnapshot, crs_wkt
 
@@ -32,7 +32,7 @@ def export_geotiff(
     feedback: QgsRasterBlockFeedback | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> bytes:
-    """Draw a layer on a grid.
+    """Draw a layer on a grid, in memory.
 
     Args:
         snapshot: the layer.
@@ -47,40 +47,68 @@ def export_geotiff(
         LayerError: it cannot be read, or there is nothing in the extent.
         CancelledError: by ``feedback``.
     """
-    feedback = feedback or QgsRasterBlockFeedback()
     path = f"/vsimem/rsrefseg-{uuid.uuid4().hex}.tif"
     try:
-        dataset = _create(path, snapshot, grid)
-        anything = False
-        done = 0
-        for tile in grid.tiles(TILE_PX):
-            if feedback.isCanceled():
-                raise CancelledError
-            rgba = _draw(snapshot, grid, tile, feedback)
-            anything = anything or bool(rgba[..., 3].any())
-            for band in range(4):
-                dataset.GetRasterBand(band + 1).WriteArray(rgba[..., band], tile.col, tile.row)
-            done += tile.width * tile.height
-            progress(done / (grid.width * grid.height))
-        if feedback.isCanceled():
-            raise CancelledError
-        if not anything:
-            raise _nothing(snapshot, feedback)
-        dataset.FlushCache()
-        del dataset
+        write_geotiff(path, snapshot, grid, feedback=feedback, progress=progress)
         return _content(path)
     finally:
         gdal.Unlink(path)
 
 
-def _create(path: str, snapshot: LayerSnapshot, grid: PixelGrid) -> gdal.Dataset:
+def write_geotiff(
+    path: str,
+    snapshot: LayerSnapshot,
+    grid: PixelGrid,
+    *,
+    wanted: Callable[[Extent], bool] = lambda extent: True,
+    compressed: bool = False,
+    feedback: QgsRasterBlockFeedback | None = None,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> None:
+    """Draw a layer on a grid into a file, block by block; see `export_geotiff`.
+
+    Args:
+        path: as GDAL takes it.
+        snapshot: the layer.
+        grid: which pixels; memory does not depend on how many.
+        wanted: asked for each block's extent; one that is not wanted stays without data.
+        compressed: make the file small, for a way that is slower than the disk.
+        feedback: cancels.
+        progress: told the fraction that is done.
+    """
+    feedback = feedback or QgsRasterBlockFeedback()
+    dataset = _create(path, snapshot, grid, compressed=compressed)
+    anything = False
+    done = 0
+    for tile in grid.tiles(TILE_PX):
+        if feedback.isCanceled():
+            raise CancelledError
+        rgba = _draw(snapshot, grid, tile, feedback) if wanted(grid.extent_of(tile)) else None
+        if rgba is not None and rgba[..., 3].any():  # the file has no room for empty blocks
+            anything = True
+            _write(dataset, tile, rgba)
+        done += tile.width * tile.height
+        progress(done / (grid.width * grid.height))
+    if feedback.isCanceled():
+        raise CancelledError
+    if not anything:
+        raise _nothing(snapshot, feedback)
+    _flush(dataset)
+
+
+def _create(
+    path: str, snapshot: LayerSnapshot, grid: PixelGrid, *, compressed: bool
+) -> gdal.Dataset:
     options = ["TILED=YES", "PHOTOMETRIC=RGB", "ALPHA=NON-PREMULTIPLIED", "INTERLEAVE=PIXEL"]
+    options += ["SPARSE_OK=TRUE", "BIGTIFF=IF_SAFER"]
+    if compressed:
+        options += ["COMPRESS=DEFLATE", "PREDICTOR=2"]
     dataset = gdal.GetDriverByName("GTiff").Create(
         path, grid.width, grid.height, 4, gdal.GDT_Byte, options
     )
     if dataset is None:
         raise LayerError(
-            tr("There is no memory for {width} x {height} pixels; choose a smaller extent.").format(
+            tr("There is no room for {width} x {height} pixels; choose a smaller extent.").format(
                 width=grid.width, height=grid.height
             )
         )
@@ -88,6 +116,36 @@ def _create(path: str, snapshot: LayerSnapshot, grid: PixelGrid) -> gdal.Dataset
     if snapshot.crs.isValid():
         dataset.SetProjection(crs_wkt(snapshot.crs))
     return dataset
+
+
+def _write(dataset: gdal.Dataset, tile: Tile, rgba: NDArray[np.uint8]) -> None:
+    planes = np.ascontiguousarray(np.moveaxis(rgba, -1, 0))
+    try:
+        failed = dataset.WriteArray(planes, tile.col, tile.row) != gdal.CE_None
+    except RuntimeError:  # someone has switched GDAL's exceptions on
+        failed = True
+    if failed:
+        raise _disk_full()
+
+
+def _flush(dataset: gdal.Dataset) -> None:
+    gdal.ErrorReset()
+    try:
+        dataset.FlushCache()
+        failed = gdal.GetLastErrorType() >= gdal.CE_Failure
+    except RuntimeError:
+        failed = True
+    if failed:
+        raise _disk_full()
+
+
+def _disk_full() -> LayerError:
+    return LayerError(
+        tr(
+            "The pixels cannot be written to the folder for temporary files ({why}); free some "
+            "room there, or choose a smaller extent."
+        ).format(why=gdal.GetLastErrorMsg().strip().rstrip(".") or tr("no room"))
+    )
 
 
 def _draw(

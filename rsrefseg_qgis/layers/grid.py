@@ -126,20 +126,59 @@ def native_grid(
     Raises:
         LayerError: asked and full share nothing.
     """
+    columns, rows = _pixels_in(asked, full, size)
+    longest = max(columns[1] - columns[0], rows[1] - rows[0])
+    return _joined(full, size, columns, rows, max(1, math.ceil(longest / max_side_px)))
+
+
+def joined_grid(asked: Extent, full: Extent, size: tuple[int, int], factor: int) -> PixelGrid:
+    """The pixels of a raster that an extent touches, however many, ``factor`` by ``factor`` as one.
+
+    Joined pixels are counted from the raster's corner, so that two extents share them.
+
+    Args:
+        asked: in the layer's CRS.
+        full: the raster's extent.
+        size: the raster's columns and rows.
+        factor: how many of the raster's pixels become one along each axis.
+
+    Raises:
+        LayerError: asked and full share nothing.
+    """
+    columns, rows = _pixels_in(asked, full, size)
+    first = (columns[0] - columns[0] % factor, rows[0] - rows[0] % factor)
+    return _joined(full, size, (first[0], columns[1]), (first[1], rows[1]), factor)
+
+
+def _pixels_in(
+    asked: Extent, full: Extent, size: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """First and past-the-last column and row of a raster that an extent touches."""
     part = shared(asked, full)
     pixel_x = (full[2] - full[0]) / size[0]
     pixel_y = (full[3] - full[1]) / size[1]
-    first_col, last_col = _touched(part[0] - full[0], part[2] - full[0], pixel_x, size[0])
-    first_row, last_row = _touched(full[3] - part[3], full[3] - part[1], pixel_y, size[1])
-    columns, rows = last_col - first_col, last_row - first_row
-    factor = max(1, math.ceil(max(columns, rows) / max_side_px))
+    return (
+        _touched(part[0] - full[0], part[2] - full[0], pixel_x, size[0]),
+        _touched(full[3] - part[3], full[3] - part[1], pixel_y, size[1]),
+    )
+
+
+def _joined(
+    full: Extent,
+    size: tuple[int, int],
+    columns: tuple[int, int],
+    rows: tuple[int, int],
+    factor: int,
+) -> PixelGrid:
+    pixel_x = (full[2] - full[0]) / size[0]
+    pixel_y = (full[3] - full[1]) / size[1]
     return PixelGrid(
-        x_min=full[0] + first_col * pixel_x,
-        y_max=full[3] - first_row * pixel_y,
+        x_min=full[0] + columns[0] * pixel_x,
+        y_max=full[3] - rows[0] * pixel_y,
         pixel_x=pixel_x * factor,
         pixel_y=pixel_y * factor,
-        width=math.ceil(columns / factor),
-        height=math.ceil(rows / factor),
+        width=math.ceil((columns[1] - columns[0]) / factor),
+        height=math.ceil((rows[1] - rows[0]) / factor),
         factor=factor,
     )
 
@@ -149,7 +188,7 @@ def scaled_grid(
     full: Extent,
     resolution: float,
     levels: tuple[float, ...] = (),
-    max_side_px: int = MAX_SIDE_PX,
+    max_side_px: float = MAX_SIDE_PX,
 ) -> PixelGrid:
     """A grid over a layer that is drawn at any scale, such as a map service.
 
@@ -159,7 +198,7 @@ def scaled_grid(
         resolution: the wanted pixel size in map units.
         levels: the pixel sizes that the service has tiles for; the grid takes the coarsest that
             is still as fine as wanted, and lies on that level's pixels.
-        max_side_px: most columns and rows of the result.
+        max_side_px: most columns and rows of the result; infinite for any size.
 
     Raises:
         LayerError: asked and full share nothing.

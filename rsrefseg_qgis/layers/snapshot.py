@@ -6,6 +6,7 @@ task reads pixels.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -28,11 +29,12 @@ from qgis.core import (
 
 from rsrefseg_qgis.errors import LayerError, tr
 
-from .grid import MAX_SIDE_PX, Extent, PixelGrid, native_grid, scaled_grid
+from .grid import MAX_SIDE_PX, Extent, PixelGrid, joined_grid, native_grid, scaled_grid
 from .rotation import Outline, rotated_outline
 
 # Screen pixels across a layer for which no resolution is known or asked.
 UNKNOWN_SIDE_PX = 2048
+FACTOR_TOLERANCE = 0.1
 _SECRETS = re.compile(
     r"((?:api[_-]?key|access[_-]?token|token|key|password|passwd|authcfg|sig|signature)(?:=|%3D))"
     r"(?:(?!%26)[^&\s'\"])+",
@@ -120,20 +122,48 @@ class LayerSnapshot:
             resolution = side / UNKNOWN_SIDE_PX
         return scaled_grid(asked, self.extent, resolution, self.levels, max_side_px)
 
-    def metres_per_unit(self, extent: Extent) -> float | None:
-        """Length on the ground of one map unit, eastwards in an extent's middle; None unknown."""
+    def scene_grid(self, asked: Extent, ground_resolution_m: float) -> PixelGrid:
+        """The pixels to export for an extent of any size, as coarse as a ground resolution allows.
+
+        Args:
+            asked: extent in the layer's CRS.
+            ground_resolution_m: no pixel becomes coarser than this by joining.
+
+        Raises:
+            LayerError: nothing of the layer lies in the extent.
+        """
+        scale = self.metres_per_unit(asked)
+        if self.size is None:
+            resolution = ground_resolution_m / (scale[0] if scale else 1.0)
+            return scaled_grid(asked, self.extent, resolution, self.levels, math.inf)
+        factor = 1
+        if scale is not None:
+            x_min, y_min, x_max, y_max = self.extent
+            coarsest_m = max(
+                scale[0] * (x_max - x_min) / self.size[0], scale[1] * (y_max - y_min) / self.size[1]
+            )
+            # as the engine does: a projection's scale alone must not make 4 of a nominal 5
+            factor = max(1, math.floor(ground_resolution_m / coarsest_m + FACTOR_TOLERANCE))
+        return joined_grid(asked, self.extent, self.size, factor)
+
+    def metres_per_unit(self, extent: Extent) -> tuple[float, float] | None:
+        """Length on the ground of a map unit eastwards and northwards in an extent's middle.
+
+        None when it is unknown.
+        """
         if not self.crs.isValid():
             return None
         measure = QgsDistanceArea()
         measure.setSourceCrs(self.crs, QgsCoordinateTransformContext())
         measure.setEllipsoid(self.crs.ellipsoidAcronym() or "EPSG:7030")
-        x, y = (extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2
+        middle = QgsPointXY((extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2)
         step = max((extent[2] - extent[0]) * 1e-3, 1e-9)
         try:
-            metres = measure.measureLine(QgsPointXY(x, y), QgsPointXY(x + step, y))
+            east = measure.measureLine(middle, QgsPointXY(middle.x() + step, middle.y()))
+            north = measure.measureLine(middle, QgsPointXY(middle.x(), middle.y() + step))
         except QgsCsException:
             return None
-        return metres / step if metres > 0 else None
+        return (east / step, north / step) if east > 0 and north > 0 else None
 
 
 def take_snapshot(layer: QgsRasterLayer) -> LayerSnapshot:

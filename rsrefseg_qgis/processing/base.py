@@ -7,15 +7,23 @@ from contextlib import contextmanager
 from typing import Any
 
 from qgis.core import (
+    QgsProcessing,
     QgsProcessingAlgorithm,
+    QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterNumber,
 )
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QIcon
 
 from rsrefseg_qgis.engine.manager import EngineManager
-from rsrefseg_qgis.errors import CancelledError, RsRefSegPluginError
+from rsrefseg_qgis.errors import CancelledError, LayerError, RsRefSegPluginError, tr
+from rsrefseg_qgis.layers.area import Area, area_of
+from rsrefseg_qgis.layers.grid import Extent
+from rsrefseg_qgis.layers.snapshot import LayerSnapshot, take_snapshot, to_tuple
 from rsrefseg_qgis.paths import resource
 from rsrefseg_qgis.tasks.base import Monitor
 
@@ -60,6 +68,11 @@ class RSRefSegAlgorithm(QgsProcessingAlgorithm):
         """A fresh one for each run."""
         return type(self)(self._manager)
 
+    def tags(self) -> list[str]:
+        """Words to find it by, beside its name."""
+        words = "segmentation,text,prompt,object,detection,deep learning,building,extract"
+        return words.split(",") + tr("phrase,find,outline").split(",")
+
     def icon(self) -> QIcon:
         """The plugin's icon."""
         return QIcon(str(resource("icons/rsrefseg.svg")))
@@ -67,6 +80,96 @@ class RSRefSegAlgorithm(QgsProcessingAlgorithm):
     def svgIconPath(self) -> str:
         """The plugin's icon as a file."""
         return str(resource("icons/rsrefseg.svg"))
+
+    def add_number(
+        self,
+        name: str,
+        text: str,
+        default: float | None,
+        low: float = 0.0,
+        high: float = 1e12,
+        *,
+        advanced: bool = False,
+    ) -> None:
+        """Define a parameter that is a number; one without a default may be left empty."""
+        kind = QgsProcessingParameterNumber.Type.Double
+        parameter = QgsProcessingParameterNumber(
+            name, text, kind, default, default is None, low, high
+        )
+        parameter.setMetadata({"widget_wrapper": {"decimals": 2}})
+        if advanced:
+            flag = QgsProcessingParameterDefinition.Flag.FlagAdvanced
+            parameter.setFlags(parameter.flags() | flag)
+        self.addParameter(parameter)
+
+    def add_within(self, name: str) -> None:
+        """Define the polygons that results are kept to."""
+        self.addParameter(
+            QgsProcessingParameterFeatureSource(
+                name,
+                tr("Only inside the polygons of"),
+                [QgsProcessing.SourceType.TypeVectorPolygon],
+                optional=True,
+            )
+        )
+
+    def number_or_none(
+        self, parameters: dict[str, Any], name: str, context: QgsProcessingContext
+    ) -> float | None:
+        """A number, None when it is left empty."""
+        if parameters.get(name) in (None, ""):
+            return None
+        return float(self.parameterAsDouble(parameters, name, context))
+
+    def snapshot_of(
+        self, parameters: dict[str, Any], name: str, context: QgsProcessingContext
+    ) -> LayerSnapshot:
+        """A raster parameter's layer, frozen. Main thread only.
+
+        Raises:
+            LayerError: it cannot be read.
+        """
+        layer = self.parameterAsRasterLayer(parameters, name, context)
+        if layer is None or not layer.isValid():
+            raise LayerError(
+                tr("The raster “{name}” cannot be read; check its path.").format(
+                    name=parameters.get(name)
+                )
+            )
+        return take_snapshot(layer)
+
+    def extent_of(
+        self,
+        parameters: dict[str, Any],
+        name: str,
+        context: QgsProcessingContext,
+        snapshot: LayerSnapshot,
+    ) -> Extent:
+        """An extent parameter in a raster's CRS; all of the raster when it is left empty."""
+        asked = self.parameterAsExtent(parameters, name, context, snapshot.crs)
+        return snapshot.extent if asked.isNull() or asked.isEmpty() else to_tuple(asked)
+
+    def area_within(
+        self,
+        parameters: dict[str, Any],
+        name: str,
+        context: QgsProcessingContext,
+        snapshot: LayerSnapshot,
+    ) -> Area | None:
+        """The polygons that results are kept to, in a raster's CRS; None when there are none.
+
+        Raises:
+            LayerError: the layer has no polygons, or they cannot be expressed in that CRS.
+        """
+        source = self.parameterAsSource(parameters, name, context)
+        if source is None:
+            return None
+        return area_of(
+            (feature.geometry() for feature in source.getFeatures()),
+            source.sourceCrs(),
+            snapshot.crs,
+            context.transformContext(),
+        )
 
 
 @contextmanager
@@ -82,9 +185,3 @@ def told_to_processing() -> Iterator[None]:
         return
     except RsRefSegPluginError as error:
         raise QgsProcessingException(str(error)) from error
-
-
-def choice(parameters: dict[str, Any], name: str) -> Any:
-    """A parameter's value, None when it is empty."""
-    value = parameters.get(name)
-    return None if value in ("", None) else value

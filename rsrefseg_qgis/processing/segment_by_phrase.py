@@ -12,18 +12,16 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProcessingLayerPostProcessorInterface,
     QgsProcessingOutputNumber,
-    QgsProcessingParameterDefinition,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFeatureSink,
-    QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
     QgsVectorLayer,
 )
 
-from rsrefseg_qgis.errors import LayerError, tr
+from rsrefseg_qgis.errors import tr
+from rsrefseg_qgis.layers.grid import shared
 from rsrefseg_qgis.layers.result import GEOMETRY_TYPE, layer_name, result_fields
-from rsrefseg_qgis.layers.snapshot import LayerSnapshot, take_snapshot, to_tuple
 from rsrefseg_qgis.layers.style import apply_style, colour_for
 from rsrefseg_qgis.tasks.phrases import split_phrases
 from rsrefseg_qgis.tasks.segment import SegmentAnswer, SegmentJob, segment
@@ -38,6 +36,7 @@ class SegmentByPhrase(RSRefSegAlgorithm):
     INPUT = "INPUT"
     PHRASE = "PHRASE"
     EXTENT = "EXTENT"
+    WITHIN = "WITHIN"
     RESOLUTION = "RESOLUTION"
     THRESHOLD = "THRESHOLD"
     MIN_AREA = "MIN_AREA"
@@ -55,11 +54,6 @@ class SegmentByPhrase(RSRefSegAlgorithm):
         """As the Toolbox shows it."""
         return tr("Segment by phrase")
 
-    def tags(self) -> list[str]:
-        """Words to find it by."""
-        words = "segmentation,text,prompt,object,detection,deep learning,building,extract"
-        return words.split(",") + tr("phrase,find,outline").split(",")
-
     def shortDescription(self) -> str:
         """One sentence."""
         return tr("Finds what a phrase says in a raster and gives its outlines as polygons.")
@@ -73,7 +67,10 @@ class SegmentByPhrase(RSRefSegAlgorithm):
             "separated by semicolons.</p>"
             "<p>The layer is looked at as it is drawn on the map: bands, stretch and colours "
             "of its style count. Any raster that QGIS can draw will do, map services too.</p>"
-            "<p><b>Extent</b>: what part of the layer is looked at; all of it by default.<br>"
+            "<p><b>Extent</b>: what part of the layer is looked at; all of it by default, "
+            "however large it is.<br>"
+            "<b>Only inside the polygons of</b>: what is found is cut at their outlines; selected "
+            "features only, if you say so.<br>"
             "<b>Ground resolution</b>: metres per pixel at which the model looks; by default "
             "it chooses what suits it.<br>"
             "<b>Threshold</b>: probability from which a pixel counts.<br>"
@@ -88,26 +85,11 @@ class SegmentByPhrase(RSRefSegAlgorithm):
         self.addParameter(QgsProcessingParameterRasterLayer(self.INPUT, tr("Raster layer")))
         self.addParameter(QgsProcessingParameterString(self.PHRASE, tr("Phrase")))
         self.addParameter(QgsProcessingParameterExtent(self.EXTENT, tr("Extent"), optional=True))
-        number = QgsProcessingParameterNumber.Type.Double
-        self.addParameter(
-            QgsProcessingParameterNumber(
-                self.RESOLUTION, tr("Ground resolution [m]"), number, None, True, 0.001, 1000.0
-            )
-        )
-        threshold = QgsProcessingParameterNumber(
-            self.THRESHOLD, tr("Threshold"), number, 0.5, False, 0.01, 0.99
-        )
-        threshold.setMetadata({"widget_wrapper": {"decimals": 2}})
-        self.addParameter(threshold)
-        for name, text in (
-            (self.MIN_AREA, tr("Minimum area [m²]")),
-            (self.SIMPLIFY, tr("Simplification [m]")),
-        ):
-            parameter = QgsProcessingParameterNumber(name, text, number, 0.0, False, 0.0)
-            parameter.setMetadata({"widget_wrapper": {"decimals": 2}})
-            flag = QgsProcessingParameterDefinition.Flag.FlagAdvanced
-            parameter.setFlags(parameter.flags() | flag)
-            self.addParameter(parameter)
+        self.add_within(self.WITHIN)
+        self.add_number(self.RESOLUTION, tr("Ground resolution [m]"), None, 0.001, 1000.0)
+        self.add_number(self.THRESHOLD, tr("Threshold"), 0.5, 0.01, 0.99)
+        self.add_number(self.MIN_AREA, tr("Minimum area [m²]"), 0.0, advanced=True)
+        self.add_number(self.SIMPLIFY, tr("Simplification [m]"), 0.0, advanced=True)
         self.addParameter(
             QgsProcessingParameterFeatureSink(
                 self.OUTPUT, tr("Polygons"), QgsProcessing.SourceType.TypeVectorPolygon
@@ -172,36 +154,20 @@ class SegmentByPhrase(RSRefSegAlgorithm):
         return {self.OUTPUT: target, self.COUNT: count}
 
     def _prepared(self, parameters: dict[str, Any], context: QgsProcessingContext) -> SegmentJob:
-        layer = self.parameterAsRasterLayer(parameters, self.INPUT, context)
-        if layer is None or not layer.isValid():
-            raise LayerError(
-                tr("The raster “{name}” cannot be read; check its path.").format(
-                    name=parameters.get(self.INPUT)
-                )
-            )
-        phrases = split_phrases(self.parameterAsString(parameters, self.PHRASE, context))
-        snapshot = take_snapshot(layer)
-        extent = self._extent(parameters, context, snapshot)
-        resolution = None
-        if parameters.get(self.RESOLUTION) not in (None, ""):
-            resolution = self.parameterAsDouble(parameters, self.RESOLUTION, context)
+        snapshot = self.snapshot_of(parameters, self.INPUT, context)
+        extent = self.extent_of(parameters, self.EXTENT, context, snapshot)
+        within = self.area_within(parameters, self.WITHIN, context, snapshot)
         return SegmentJob(
             snapshot=snapshot,
-            extent=extent,
-            phrases=phrases,
-            ground_resolution_m=resolution,
+            extent=extent if within is None else shared(within.extent, extent),
+            phrases=split_phrases(self.parameterAsString(parameters, self.PHRASE, context)),
+            ground_resolution_m=self.number_or_none(parameters, self.RESOLUTION, context),
             threshold=self.parameterAsDouble(parameters, self.THRESHOLD, context),
             min_area_m2=self.parameterAsDouble(parameters, self.MIN_AREA, context),
             simplify_m=self.parameterAsDouble(parameters, self.SIMPLIFY, context),
+            any_size=True,
+            within=within,
         )
-
-    def _extent(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, snapshot: LayerSnapshot
-    ) -> tuple[float, float, float, float]:
-        asked = self.parameterAsExtent(parameters, self.EXTENT, context, snapshot.crs)
-        if asked.isNull() or asked.isEmpty():
-            return snapshot.extent
-        return to_tuple(asked)
 
 
 class Styler(QgsProcessingLayerPostProcessorInterface):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import uuid
 from dataclasses import dataclass
@@ -12,20 +13,20 @@ from rsrefseg_qgis.engine.manager import EngineManager, EngineState
 from rsrefseg_qgis.engine.wire import (
     Event,
     Health,
-    ImageRef,
     PhraseResult,
     SegmentRequest,
     SegmentResponse,
 )
 from rsrefseg_qgis.errors import EngineError, tr
-from rsrefseg_qgis.layers.geotiff import export_geotiff
+from rsrefseg_qgis.layers.area import Area, Measure
 from rsrefseg_qgis.layers.grid import Extent
 from rsrefseg_qgis.layers.provenance import RunRecord
 from rsrefseg_qgis.layers.result import FoundPolygon, build_features
 from rsrefseg_qgis.layers.snapshot import LayerSnapshot, crs_wkt
 
 from .base import BaseTask, Monitor
-from .calls import interruptible, segment_call
+from .calls import segment_call
+from .delivery import Pixels, delivered
 
 # Which part of the progress is what: reading the layer, then the engine.
 READ_FROM, READ_TO, ENGINE_TO = 0.05, 0.2, 0.98
@@ -45,6 +46,8 @@ class SegmentJob:
         presence_threshold: how likely a match must be for there to be one; None for the model's.
         min_area_m2: smaller polygons are left out.
         simplify_m: tolerance of outline simplification.
+        any_size: a large extent is looked at in full; otherwise it is looked at coarser.
+        within: polygons are kept to it; None for all of the extent.
     """
 
     snapshot: LayerSnapshot
@@ -56,14 +59,19 @@ class SegmentJob:
     presence_threshold: float | None = None
     min_area_m2: float = 0.0
     simplify_m: float = 0.0
+    any_size: bool = False
+    within: Area | None = None
 
     @property
-    def needs_model_resolution(self) -> bool:
-        """Whether nothing but the model can say how finely a map service is drawn."""
-        return (
-            self.snapshot.size is None
-            and self.resolution is None
-            and self.ground_resolution_m is None
+    def pixels(self) -> Pixels:
+        """What the engine is to see."""
+        return Pixels(
+            self.snapshot,
+            self.extent,
+            self.resolution,
+            self.ground_resolution_m,
+            self.any_size,
+            self.within,
         )
 
 
@@ -119,29 +127,27 @@ def segment(job: SegmentJob, manager: EngineManager, monitor: Monitor) -> Segmen
 
 
 def _segment(job: SegmentJob, manager: EngineManager, monitor: Monitor) -> SegmentAnswer:
-    if manager.state is not EngineState.READY:
-        monitor.report(0.0, tr("Starting the engine…"))
-    # The model loads while the layer is read.
-    client = manager.ensure(monitor.cancelled, wait_for_model=False)
-    if job.needs_model_resolution:
-        manager.ensure(monitor.cancelled)
-    tiff = _read(job, manager.health, monitor)
-    image = interruptible(lambda: client.put_image(tiff), monitor)
-    if manager.state is not EngineState.READY:
-        monitor.report(READ_TO, tr("Loading the model…"))
-    client = manager.ensure(monitor.cancelled)
-    request = SegmentRequest(
-        request_id=str(uuid.uuid4()),
-        image=ImageRef(id=image.image_id),
-        phrases=job.phrases,
-        ground_resolution_m=job.ground_resolution_m,
-        threshold=job.threshold,
-        presence_threshold=job.presence_threshold,
-        min_area_m2=job.min_area_m2,
-        simplify_m=job.simplify_m,
-    )
-    monitor.report(READ_TO, tr("Looking for “{phrase}”…").format(phrase="; ".join(job.phrases)))
-    response = segment_call(client, request, monitor, lambda event: _pass_on(event, monitor))
+    span = READ_TO - READ_FROM
+
+    def read(part: float) -> None:
+        monitor.report(READ_FROM + span * part, tr("Reading the layer…"))
+
+    with delivered(job.pixels, manager, monitor, read) as image:
+        if manager.state is not EngineState.READY:
+            monitor.report(READ_TO, tr("Loading the model…"))
+        client = manager.ensure(monitor.cancelled)
+        request = SegmentRequest(
+            request_id=str(uuid.uuid4()),
+            image=image,
+            phrases=job.phrases,
+            ground_resolution_m=job.ground_resolution_m,
+            threshold=job.threshold,
+            presence_threshold=job.presence_threshold,
+            min_area_m2=job.min_area_m2,
+            simplify_m=job.simplify_m,
+        )
+        monitor.report(READ_TO, tr("Looking for “{phrase}”…").format(phrase="; ".join(job.phrases)))
+        response = segment_call(client, request, monitor, lambda event: _pass_on(event, monitor))
     monitor.report(ENGINE_TO, tr("Drawing the result…"))
     try:
         health: Health | None = client.health()
@@ -153,28 +159,6 @@ def _segment(job: SegmentJob, manager: EngineManager, monitor: Monitor) -> Segme
         response=response,
         health=health,
     )
-
-
-def _read(job: SegmentJob, health: Health | None, monitor: Monitor) -> bytes:
-    monitor.report(READ_FROM, tr("Reading the layer…"))
-    span = READ_TO - READ_FROM
-    return export_geotiff(
-        job.snapshot,
-        job.snapshot.grid(job.extent, _resolution(job, health)),
-        feedback=monitor.raster_feedback,
-        progress=lambda part: monitor.report(READ_FROM + span * part, tr("Reading the layer…")),
-    )
-
-
-def _resolution(job: SegmentJob, health: Health | None) -> float | None:
-    """Map units per pixel at which a map service is drawn."""
-    if job.resolution is not None:
-        return job.resolution
-    wanted_m = job.ground_resolution_m
-    if wanted_m is None and health is not None and health.model is not None:
-        wanted_m = health.model.default_resolution_m
-    scale = job.snapshot.metres_per_unit(job.extent)
-    return wanted_m / scale if wanted_m and scale else None
 
 
 def _pass_on(event: Event, monitor: Monitor) -> None:
@@ -207,4 +191,8 @@ def _phrase_answer(
         count=len(result.features),
     )
     polygons = [FoundPolygon(item.geometry, item.score, item.area_m2) for item in result.features]
-    return PhraseAnswer(record, tuple(build_features(record, polygons)), result.unknown_words)
+    features = build_features(record, polygons)
+    if job.within is not None:
+        features = job.within.cut(features, Measure(snapshot.crs), job.min_area_m2)
+        record = dataclasses.replace(record, count=len(features))
+    return PhraseAnswer(record, tuple(features), result.unknown_words)

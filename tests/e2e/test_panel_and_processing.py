@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
-import math
 import os
 import shutil
 import signal
@@ -13,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -34,6 +30,7 @@ from rsrefseg_qgis.gui.state import Activity
 from rsrefseg_qgis.plugin import RSRefSegPlugin
 from rsrefseg_qgis.settings import Settings
 from tests.plugin import rasters
+from tests.support.tile_service import TILE_M, tile_service, tiles_layer
 
 ROOT = Path(__file__).parents[2]
 WAIT_MS = 300_000
@@ -235,62 +232,19 @@ def test_odd_input_gives_a_result_or_a_sentence(
         assert layers[0].extent().xMinimum() >= rasters.NORTH_UP[0] + 40 * 0.3 - 1e-3
 
 
-TILE_M = 2 * math.pi * 6378137 / 2**18
-
-
-@functools.lru_cache(maxsize=1)  # the server's threads must not draw it at the same time
-def tile_png() -> bytes:
-    """A tile with a red square in its middle."""
-    dataset = gdal.GetDriverByName("MEM").Create("", 256, 256, 3, gdal.GDT_Byte)
-    pixels = np.full((3, 256, 256), 90, np.uint8)
-    pixels[0, 96:160, 96:160] = 220
-    pixels[1:, 96:160, 96:160] = 30
-    dataset.WriteArray(pixels)
-    gdal.GetDriverByName("PNG").CreateCopy("/vsimem/tile.png", dataset)
-    handle = gdal.VSIFOpenL("/vsimem/tile.png", "rb")
-    try:
-        return bytes(gdal.VSIFReadL(1, gdal.VSIStatL("/vsimem/tile.png").size, handle))
-    finally:
-        gdal.VSIFCloseL(handle)
-
-
-class Tiles(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        body = tile_png()
-        self.send_response(200)
-        self.send_header("Content-Type", "image/png")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
-def tile_service() -> Iterator[str]:
-    tile_png()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tiles)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/{{z}}/{{x}}/{{y}}.png"
-    server.shutdown()
-    server.server_close()
-
-
-def tiles_layer(url: str) -> QgsRasterLayer:
-    return QgsRasterLayer(f"type=xyz&url={quote(url)}&zmin=0&zmax=18", "tiles", "wms")
+def tile_url() -> Iterator[str]:
+    with tile_service() as url:
+        yield url
 
 
 def test_tile_service_is_read_on_its_own_pixels(
-    plugin: RSRefSegPlugin, qtbot: Any, tile_service: str
+    plugin: RSRefSegPlugin, qtbot: Any, tile_url: str
 ) -> None:
     from rsrefseg_qgis.layers.geotiff import export_geotiff
     from rsrefseg_qgis.layers.snapshot import take_snapshot
 
-    layer = tiles_layer(tile_service)
+    layer = tiles_layer(tile_url)
     add(plugin, layer)
     x, y = 10 * TILE_M, 10 * TILE_M
     snapshot = take_snapshot(layer)
