@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from rsrefseg_qgis.engine.client import EngineClient
 from rsrefseg_qgis.engine.manager import EngineManager, EngineState
@@ -125,14 +126,32 @@ def delivered(
         monitor.report(0.0, tr("Starting the engine…"))
     client = manager.ensure(monitor.cancelled, wait_for_model=pixels.needs_model)
     grid = pixels.grid(manager.health)
-    count = grid.width * grid.height
     if max(grid.width, grid.height) <= MAX_SIDE_PX:
         tiff = export_geotiff(
             pixels.snapshot, grid, feedback=monitor.raster_feedback, progress=progress
         )
         yield _uploaded(client, tiff, monitor)
         return
-    if manager.is_remote and count > REMOTE_PIXELS:
+    remote = manager.is_remote
+    if remote:
+        _check_for_remote(grid)
+    with scratch_folder(grid.width * grid.height * BYTES_PER_PIXEL) as folder:
+        path = folder / "scene.tif"
+        write_geotiff(
+            str(path),
+            pixels.snapshot,
+            grid,
+            wanted=pixels.wanted(grid),
+            compressed=remote,
+            feedback=monitor.raster_feedback,
+            progress=progress,
+        )
+        yield _upload_file(client, path, monitor) if remote else ImageRef(path=str(path))
+
+
+def _check_for_remote(grid: PixelGrid) -> None:
+    count = grid.width * grid.height
+    if count > REMOTE_PIXELS:
         raise LayerError(
             tr(
                 "The extent has {count} million pixels, and an engine elsewhere takes {limit} "
@@ -140,30 +159,17 @@ def delivered(
                 "the engine on this machine."
             ).format(count=round(count / 1e6), limit=round(REMOTE_PIXELS / 1e6))
         )
-    with scratch_folder(count * BYTES_PER_PIXEL) as folder:
-        path = folder / "scene.tif"
-        write_geotiff(
-            str(path),
-            pixels.snapshot,
-            grid,
-            wanted=pixels.wanted(grid),
-            compressed=manager.is_remote,
-            feedback=monitor.raster_feedback,
-            progress=progress,
-        )
-        if not manager.is_remote:
-            yield ImageRef(path=str(path))
-            return
-        if path.stat().st_size > REMOTE_BYTES:
-            raise LayerError(
-                tr(
-                    "The extent's pixels are more than an engine elsewhere takes at once; choose "
-                    "a smaller extent or a coarser ground resolution, or use the engine on this "
-                    "machine."
-                )
+
+
+def _upload_file(client: EngineClient, path: Path, monitor: Monitor) -> ImageRef:
+    if path.stat().st_size > REMOTE_BYTES:
+        raise LayerError(
+            tr(
+                "The extent's pixels are more than an engine elsewhere takes at once; choose a "
+                "smaller extent or a coarser ground resolution, or use the engine on this machine."
             )
-        tiff = path.read_bytes()
-        yield _uploaded(client, tiff, monitor)
+        )
+    return _uploaded(client, path.read_bytes(), monitor)
 
 
 def _uploaded(client: EngineClient, tiff: bytes, monitor: Monitor) -> ImageRef:
