@@ -177,6 +177,26 @@ class Settings:
         env="RSREFSEG_DEVICE",
         choices=("auto", "cpu", "cuda", "mps"),
     )
+    precision = Setting(
+        "engine/precision",
+        "auto",
+        "Numbers that the model calculates with.",
+        choices=("auto", "fp32", "bf16", "fp16"),
+    )
+    cache_mb = Setting(
+        "engine/cache_mb",
+        0,
+        "Memory for encoded images; 0 for an eighth of the machine's.",
+        low=0,
+        high=1_000_000,
+    )
+    disk_cache_mb = Setting(
+        "engine/disk_cache_mb",
+        1024,
+        "Disk for encoded images; 0 for none.",
+        low=0,
+        high=1_000_000,
+    )
     weights = Setting(
         "engine/weights",
         "",
@@ -197,7 +217,16 @@ class Settings:
         env="RSREFSEG_ENGINE_URL",
     )
     engine_token = Setting(
-        "engine/token", "", "Token of the remote engine.", env="RSREFSEG_ENGINE_TOKEN"
+        "engine/token",
+        "",
+        "Token of the remote engine in plain text, for scripts; people use the authentication "
+        "database.",
+        env="RSREFSEG_ENGINE_TOKEN",
+    )
+    engine_token_kept = Setting(
+        "engine/token_kept",
+        False,
+        "Whether QGIS's authentication database has the token of the remote engine.",
     )
     engine_fingerprint = Setting(
         "engine/fingerprint",
@@ -211,6 +240,14 @@ class Settings:
         "Whether a remote engine may be asked without TLS, its token readable on the network.",
     )
     # -- what the panel and the algorithms start with
+    encode_while_typing = Setting(
+        "request/encode_while_typing",
+        True,
+        "Whether the extent is encoded while the phrase is being typed.",
+    )
+    result_style = Setting(
+        "request/result_style", "", "QML style of result layers; empty for the plugin's own."
+    )
     threshold = Setting(
         "request/threshold", 0.5, "Probability from which a pixel counts.", low=0.0, high=1.0
     )

@@ -30,6 +30,7 @@ from . import tls
 from .client import EngineClient
 from .process import EngineProcess, last_line
 from .proxy import LOOPBACK, proxy_for
+from .token import read_token
 from .transport import HttpTransport
 from .venv import installed_python
 from .wire import Health
@@ -62,6 +63,9 @@ class EngineConfig:
     python: Path | None
     weights: Path | None
     device: str
+    precision: str
+    cache_mb: int | None
+    disk_cache_mb: int
     log_folder: Path
 
     @classmethod
@@ -71,13 +75,16 @@ class EngineConfig:
         remote = settings.engine_url.strip()
         return cls(
             url=remote,
-            token=settings.engine_token.strip(),
+            token=read_token(settings) if remote else "",
             fingerprint=settings.engine_fingerprint.strip(),
             python=None
             if remote
             else (Path(chosen).expanduser() if chosen else installed_python(settings.folder())),
             weights=Path(settings.weights).expanduser() if settings.weights else bundled_weights(),
             device=settings.device,
+            precision=settings.precision,
+            cache_mb=settings.cache_mb or None,
+            disk_cache_mb=settings.disk_cache_mb,
             log_folder=settings.folder() / "logs",
         )
 
@@ -228,7 +235,13 @@ class EngineManager:
                 )
             )
         process = EngineProcess(
-            config.python, config.weights, device=config.device, log_folder=config.log_folder
+            config.python,
+            config.weights,
+            device=config.device,
+            precision=config.precision,
+            cache_mb=config.cache_mb,
+            disk_cache_mb=config.disk_cache_mb,
+            log_folder=config.log_folder,
         )
         self._process = process
         ready = process.start(self.settings.start_timeout_s, cancelled)

@@ -45,15 +45,29 @@ class EngineProcess:
         python: Python of an environment that has the engine.
         weights: weights file; None for the engine's own.
         device: auto, cpu, cuda or mps.
+        precision: auto, fp32, bf16 or fp16.
+        cache_mb: memory for encoded images; None for the engine's own choice.
+        disk_cache_mb: disk for encoded images, 0 for none; None for the engine's own choice.
         log_folder: where the engine's log goes; made when missing.
     """
 
     def __init__(
-        self, python: Path, weights: Path | None, *, device: str = "auto", log_folder: Path
+        self,
+        python: Path,
+        weights: Path | None,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        cache_mb: int | None = None,
+        disk_cache_mb: int | None = None,
+        log_folder: Path,
     ) -> None:
         self.python = python
         self.weights = weights
         self.device = device
+        self.precision = precision
+        self.cache_mb = cache_mb
+        self.disk_cache_mb = disk_cache_mb
         self.log_path = log_folder / f"engine-{os.getpid()}.log"
         self.token = secrets.token_urlsafe(32)
         self.ready: Ready | None = None
@@ -126,15 +140,11 @@ class EngineProcess:
                 pipe.close()
 
     def _spawn(self) -> None:
-        command = [str(self.python), "-m", "rsrefseg", "serve", "--host", "127.0.0.1"]
-        command += ["--port", "0", "--device", self.device]
-        if self.weights is not None:
-            command += ["--weights", str(self.weights)]
         environment = {**clean_environment(), "RSREFSEG_TOKEN": self.token}
         try:
             log = self._open_log()
             self._process = subprocess.Popen(
-                command,
+                self.command(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -160,6 +170,18 @@ class EngineProcess:
         ]
         for reader in self._readers:
             reader.start()
+
+    def command(self) -> list[str]:
+        """The engine's command line."""
+        command = [str(self.python), "-m", "rsrefseg", "serve", "--host", "127.0.0.1"]
+        command += ["--port", "0", "--device", self.device, "--precision", self.precision]
+        if self.weights is not None:
+            command += ["--weights", str(self.weights)]
+        if self.cache_mb is not None:
+            command += ["--cache-mb", str(self.cache_mb)]
+        if self.disk_cache_mb is not None:
+            command += ["--disk-cache-mb", str(self.disk_cache_mb)]
+        return command
 
     def _open_log(self) -> logging.Handler:
         folder = self.log_path.parent

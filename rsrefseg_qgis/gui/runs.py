@@ -195,7 +195,9 @@ class Runs(QObject):
             if not phrase.features:
                 self._messenger.info(nothing_text(phrase))
                 continue
-            layer = make_layer(phrase.record, phrase.features, snapshot.crs)
+            layer = make_layer(
+                phrase.record, phrase.features, snapshot.crs, self._manager.settings.result_style
+            )
             add_above(layer, snapshot.layer_id, project)
             layers[phrase.record.phrase] = layer.id()
             self._results.add(layer, phrase.record.phrase, phrase.features)

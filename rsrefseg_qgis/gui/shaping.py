@@ -117,7 +117,7 @@ class Shaping(QObject):
         if not phrase.features or self._answer is None:
             return None
         snapshot = self._answer.job.snapshot
-        made = make_layer(phrase.record, (), snapshot.crs)
+        made = make_layer(phrase.record, (), snapshot.crs, self._manager.settings.result_style)
         add_above(made, snapshot.layer_id, project)
         self._layers[name] = made.id()
         return made

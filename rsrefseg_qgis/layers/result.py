@@ -122,16 +122,26 @@ def geometry_from_geojson(geometry: Mapping[str, Any]) -> QgsGeometry:
 
 
 def make_layer(
-    record: RunRecord, features: Sequence[QgsFeature], crs: QgsCoordinateReferenceSystem
+    record: RunRecord,
+    features: Sequence[QgsFeature],
+    crs: QgsCoordinateReferenceSystem,
+    style: str = "",
 ) -> QgsVectorLayer:
-    """A styled layer of one phrase's polygons that knows how it was made. Main thread only."""
+    """A styled layer of one phrase's polygons that knows how it was made. Main thread only.
+
+    Args:
+        record: how it was made.
+        features: its polygons.
+        crs: theirs.
+        style: QML file of the user's own style; empty, or not to be read: the plugin's.
+    """
     layer = QgsMemoryProviderUtils.createMemoryLayer(
         layer_name(record.phrase), result_fields(), GEOMETRY_TYPE, crs
     )
     layer.setCrs(crs)  # QGIS gives EPSG:4326 to a memory layer that is to have none
     layer.dataProvider().addFeatures(list(features))
     layer.updateExtents()
-    apply_style(layer, colour_for(record.phrase))
+    apply_style(layer, colour_for(record.phrase), style)
     layer.setCustomProperty(PROPERTY, record.to_json())
     layer.setMetadata(_metadata(record, crs))
     return layer

@@ -39,7 +39,12 @@ def result_symbol(colour: str) -> QgsSymbol:
     return symbol
 
 
-def apply_style(layer: QgsVectorLayer, colour: str) -> None:
-    """Draw a result layer in a colour, without labels."""
+def apply_style(layer: QgsVectorLayer, colour: str, own: str = "") -> None:
+    """Draw a result layer in a colour, without labels, or as the user's own QML file says.
+
+    A file that cannot be read leaves the colour.
+    """
     layer.setRenderer(QgsSingleSymbolRenderer(result_symbol(colour)))
     layer.setLabelsEnabled(False)
+    if own:
+        layer.loadNamedStyle(own)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from rsrefseg_qgis.engine.manager import EngineManager, EngineState
+from rsrefseg_qgis.engine.manager import EngineConfig, EngineManager, EngineState
+from rsrefseg_qgis.engine.process import EngineProcess
 from rsrefseg_qgis.engine.wire import ImageRef, SegmentRequest
 from rsrefseg_qgis.errors import (
     CancelledError,
@@ -217,3 +218,22 @@ def test_log_is_kept_in_any_script(manager: EngineManager, monkeypatch: pytest.M
     manager.stop()
     assert path is not None
     assert "屋根" in path.read_text(encoding="utf-8")
+
+
+def test_settings_reach_the_engines_command_line(settings: Settings) -> None:
+    settings.precision = "bf16"
+    settings.disk_cache_mb = 0
+    config = EngineConfig.from_settings(settings)
+    assert (config.precision, config.cache_mb, config.disk_cache_mb) == ("bf16", None, 0)
+    process = EngineProcess(
+        Path("python"),
+        None,
+        device="cpu",
+        precision="bf16",
+        cache_mb=7,
+        disk_cache_mb=0,
+        log_folder=settings.folder(),
+    )
+    command = " ".join(process.command())
+    assert "--device cpu --precision bf16 --cache-mb 7 --disk-cache-mb 0" in command
+    assert "--weights" not in command

@@ -4,7 +4,14 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from qgis.core import QgsCoordinateReferenceSystem, QgsProject, QgsRasterLayer, QgsVectorLayer
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsFillSymbol,
+    QgsProject,
+    QgsRasterLayer,
+    QgsSingleSymbolRenderer,
+    QgsVectorLayer,
+)
 
 from rsrefseg_qgis.errors import LayerError
 from rsrefseg_qgis.layers.provenance import RunRecord
@@ -143,3 +150,16 @@ def test_record_survives_json_and_strangers(record: RunRecord) -> None:
 def test_long_phrases_make_short_names() -> None:
     assert layer_name("a\n  b") == "a b"
     assert len(layer_name("word " * 400)) <= 60
+
+
+def test_the_users_own_style(record: RunRecord, tmp_path: Path) -> None:
+    styled = make_layer(record, [], UTM)
+    symbol = QgsFillSymbol.createSimple({"color": "1,2,3"})
+    styled.setRenderer(QgsSingleSymbolRenderer(symbol))
+    path = str(tmp_path / "own.qml")
+    styled.saveNamedStyle(path)
+    own, plain, missing = (
+        make_layer(record, [], UTM, style) for style in (path, "", str(tmp_path / "gone.qml"))
+    )
+    assert own.renderer().symbol().color().name() == "#010203"
+    assert missing.renderer().symbol().color() == plain.renderer().symbol().color()
