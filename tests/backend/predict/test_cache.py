@@ -38,3 +38,11 @@ def test_the_default_budget_leaves_memory_to_others():
     assert default_budget_bytes(8 * 1024**3) == 1024**3
     assert default_budget_bytes(1024**4) == 4 * 1024**3
     assert default_budget_bytes() > 0
+
+
+def test_many_small_values_are_too_many():
+    cache = ByteBudgetCache(1000, max_items=2)
+    for key in "abc":
+        cache.put(key, key, 1)
+    assert [cache.get(key) for key in "abc"] == [None, "b", "c"]
+    assert cache.info().bytes == 2

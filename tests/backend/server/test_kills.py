@@ -20,7 +20,8 @@ from tests.support.engine_process import end, engine, start
 from tests.support.hostile import tiff
 
 ROOT = Path(__file__).parents[3]
-# 25 of each for the figures in the docs; fewer where all tests have to fit into minutes.
+# 25 of each for the figures in the docs (`make bench PART=load`); fewer where all tests have to
+# fit into minutes.
 KILLS = int(os.environ.get("RSREFSEG_KILLS", "3"))
 # A client that never stops asking, and is killed while it does.
 CLIENT = """
@@ -50,7 +51,7 @@ def ask(running, request_id="r", seed=0):
 
 
 @pytest.mark.slow
-def test_clients_are_killed(tiny_weights, tmp_path):
+def test_clients_are_killed(tiny_weights, tmp_path, note):
     (tmp_path / "image.tif").write_bytes(picture())
     rng = random.Random(1)
     with engine(tiny_weights, "--precision", "fp32") as running:
@@ -72,10 +73,11 @@ def test_clients_are_killed(tiny_weights, tmp_path):
             assert time.monotonic() < deadline, "a dead client's work goes on"
             time.sleep(0.05)
         observer.close()
+    note("client_kills", kills=KILLS)
 
 
 @pytest.mark.slow
-def test_engines_are_killed(tiny_weights, tmp_path):
+def test_engines_are_killed(tiny_weights, tmp_path, note):
     rng = random.Random(2)
     cache = {"RSREFSEG_CACHE_DIR": str(tmp_path / "cache"), "RSREFSEG_DISK_CACHE_MB": "50"}
     options = (tiny_weights, "--precision", "fp32")
@@ -97,10 +99,11 @@ def test_engines_are_killed(tiny_weights, tmp_path):
         assert not any(child.is_running() for child in children)
     with engine(*options, **cache) as running:
         assert ask(running).results == wanted
+    note("engine_kills", kills=KILLS)
 
 
 @pytest.mark.slow
-def test_whoever_started_the_engine_is_killed(tiny_weights):
+def test_whoever_started_the_engine_is_killed(tiny_weights, note):
     script = (
         "import subprocess, sys, time;"
         "p = subprocess.Popen([sys.executable, '-m', 'rsrefseg', 'serve', '--weights',"
@@ -116,3 +119,4 @@ def test_whoever_started_the_engine_is_killed(tiny_weights):
         parent.wait(10)
         parent.stdout.close()
         child.wait(20)
+    note("parent_kills", kills=KILLS)

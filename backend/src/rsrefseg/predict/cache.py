@@ -26,13 +26,15 @@ def default_budget_bytes(memory_bytes: int | None = None) -> int:
 class ByteBudgetCache(Generic[Value]):
     """Least recently used goes first. Safe to use from several threads."""
 
-    def __init__(self, budget_bytes: int) -> None:
+    def __init__(self, budget_bytes: int, max_items: int | None = None) -> None:
         """Start empty.
 
         Args:
             budget_bytes: the most that the values may take together.
+            max_items: the most values, where what surrounds each of them counts too; None for any.
         """
         self._budget = budget_bytes
+        self._max_items = max_items
         self._items: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
         self._bytes = 0
         self._hits = 0
@@ -58,7 +60,7 @@ class ByteBudgetCache(Generic[Value]):
                 return
             self._items[key] = (value, nbytes)
             self._bytes += nbytes
-            while self._bytes > self._budget:
+            while self._bytes > self._budget or self._too_many():
                 self._drop(next(iter(self._items)))
 
     def clear(self) -> None:
@@ -71,6 +73,9 @@ class ByteBudgetCache(Generic[Value]):
         """How full it is."""
         with self._lock:
             return CacheInfo(len(self._items), self._bytes, self._budget, self._hits, self._misses)
+
+    def _too_many(self) -> bool:
+        return self._max_items is not None and len(self._items) > self._max_items
 
     def _drop(self, key: Hashable) -> None:
         item = self._items.pop(key, None)

@@ -25,6 +25,7 @@ class Limits:
         store_bytes: memory for uploaded images.
         views_bytes: memory for pixels that were read to be looked at.
         maps_bytes: memory for probabilities of past requests.
+        maps_count: past requests whose probabilities are kept, however small they are.
         request_s: the longest that a request may take.
         roots: folders whose files may be read by their path; None: all that the process may read.
     """
@@ -37,6 +38,7 @@ class Limits:
     store_bytes: int = 1_000_000_000
     views_bytes: int = 128_000_000
     maps_bytes: int = 256_000_000
+    maps_count: int = 512
     request_s: float = 3600.0
     roots: tuple[Path, ...] | None = None
 

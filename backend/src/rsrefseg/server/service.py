@@ -77,7 +77,7 @@ class EngineService:
         self.device = DeviceQueue()
         self._views: ByteBudgetCache[View] = ByteBudgetCache(self.limits.views_bytes)
         self._kept: ByteBudgetCache[tuple[KeptMaps, ModelInfo]] = ByteBudgetCache(
-            self.limits.maps_bytes
+            self.limits.maps_bytes, self.limits.maps_count
         )
         self._predictor: Predictor | None = None
         self._error: RsRefSegError | None = None
