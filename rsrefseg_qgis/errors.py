@@ -12,6 +12,7 @@ RsRefSegPluginError
     ├── EngineNotInstalledError the engine is not installed yet
     ├── EngineStartError        the engine did not start or could not load its model
     ├── EngineDiedError         the engine's process ended while it was needed
+    │   └── EngineStoppedError   because this plugin stopped it
     ├── EngineUnreachableError  no connection, or it broke
     │   └── EngineTimeoutError   no answer in time
     ├── EngineCertificateError  the remote engine's certificate is not the trusted one
@@ -93,6 +94,10 @@ class EngineStartError(EngineError):
 
 class EngineDiedError(EngineError):
     """The engine's process ended while it was needed; the next request starts it again."""
+
+
+class EngineStoppedError(EngineDiedError):
+    """This plugin stopped the engine on purpose while a request was under way."""
 
 
 class EngineUnreachableError(EngineError):

@@ -18,6 +18,7 @@ from rsrefseg_qgis.errors import (
     EngineError,
     EngineNotInstalledError,
     EngineStartError,
+    EngineStoppedError,
     EngineUnreachableError,
     RsRefSegPluginError,
     SettingError,
@@ -307,7 +308,7 @@ def explain_loss(process: EngineProcess, error: EngineUnreachableError) -> Engin
     if code is None:
         return error
     if process.was_stopped:
-        return EngineDiedError(
+        return EngineStoppedError(
             tr("The engine was stopped while it worked; run it again, it starts anew by itself.")
         )
     why = last_line(process.last_lines())

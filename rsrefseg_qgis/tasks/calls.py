@@ -11,7 +11,14 @@ from typing import Any, TypeVar
 
 from rsrefseg_qgis.engine.client import EngineClient
 from rsrefseg_qgis.engine.wire import Event, SegmentRequest, SegmentResponse
-from rsrefseg_qgis.errors import CancelledError, EngineError
+from rsrefseg_qgis.errors import (
+    CancelledError,
+    EngineDiedError,
+    EngineError,
+    EngineStoppedError,
+    RsRefSegPluginError,
+    tr,
+)
 
 from .base import Monitor
 
@@ -65,6 +72,31 @@ def interruptible(
             raise CancelledError
 
 
+def once_more(work: Callable[[], Value], monitor: Monitor) -> Value:
+    """Do work again when the engine's process died under it, on a fresh engine, but only once.
+
+    What crashes native code in the engine may be a matter of the moment, such as a driver; what
+    kills it twice is the request's own fault, and is told.
+
+    Args:
+        work: what needs the engine; asks the manager for a client itself.
+        monitor: asked before, and told of, the second try.
+
+    Raises:
+        EngineDiedError: it died twice.
+        EngineStoppedError: the plugin stopped it, so it is not wanted again.
+        CancelledError: the monitor said stop.
+    """
+    try:
+        return work()
+    except EngineStoppedError:
+        raise
+    except EngineDiedError:
+        monitor.check()
+        monitor.report(0.0, tr("The engine ended unexpectedly; it starts anew and tries again…"))
+    return work()
+
+
 def segment_call(
     client: EngineClient,
     request: SegmentRequest,
@@ -91,9 +123,11 @@ def segment_call(
         while not over.is_set():
             try:
                 for event in client.events(request.request_id):
+                    if over.is_set():
+                        return
                     events.put(event)
                 return
-            except EngineError:
+            except RsRefSegPluginError:  # progress is a courtesy: the answer comes another way
                 over.wait(EVENTS_RETRY_S)
 
     def cancel() -> None:

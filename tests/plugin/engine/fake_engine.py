@@ -14,6 +14,7 @@ import ssl
 import sys
 import threading
 import time
+from pathlib import Path
 from urllib.parse import unquote
 
 MODE = os.environ.get("FAKE_ENGINE", "")
@@ -155,6 +156,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def segment(self, request: dict) -> None:
         if "die" in request["phrases"]:
             os.kill(os.getpid(), signal.SIGKILL)
+        for phrase in request["phrases"]:
+            once, _, flag = phrase.partition("die unless there is ")
+            if not once and flag and not Path(flag).exists():
+                Path(flag).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
         if "exit" in request["phrases"]:
             print("RuntimeError: the device is gone", file=sys.stderr, flush=True)
             os._exit(3)
