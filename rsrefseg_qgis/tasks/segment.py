@@ -25,7 +25,7 @@ from rsrefseg_qgis.layers.result import FoundPolygon, build_features
 from rsrefseg_qgis.layers.snapshot import LayerSnapshot, crs_wkt
 
 from .base import BaseTask, Monitor
-from .calls import segment_call
+from .calls import once_more, segment_call
 from .delivery import Pixels, delivered
 
 # Which part of the progress is what: reading the layer, then the engine.
@@ -114,14 +114,16 @@ def segment_task(job: SegmentJob, manager: EngineManager) -> BaseTask:
 
 
 def segment(job: SegmentJob, manager: EngineManager, monitor: Monitor) -> SegmentAnswer:
-    """Do the job in this thread, once: the same for the panel and for Processing.
+    """Do the job in this thread: the same for the panel and for Processing.
+
+    When the engine's process dies under it, it is started again and asked once more.
 
     Raises:
         RsRefSegPluginError: with what is wrong and the remedy.
         CancelledError: the monitor said stop.
     """
     try:
-        return _segment(job, manager, monitor)
+        return once_more(lambda: _segment(job, manager, monitor), monitor)
     finally:
         job.snapshot.pipe.release()
 

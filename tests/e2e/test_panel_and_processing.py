@@ -173,20 +173,23 @@ def _version() -> str:
     return str(Qgis.QGIS_VERSION)
 
 
-def test_engine_killed_in_the_middle_is_said_and_starts_again(
+def test_engine_killed_in_the_middle_is_started_and_asked_again(
     plugin: RSRefSegPlugin, qtbot: Any, scene: Path
 ) -> None:
     add(plugin, QgsRasterLayer(str(scene), "scene"))
     ask(plugin, qtbot, "trees")
-    plugin.panel.phrase_edit.setText("; ".join(f"building number {n}" for n in range(100)))
+    killed = plugin.manager.pid
+    plugin.iface.messageBar().clearWidgets()
+    phrases = [f"building number {n}" for n in range(100)]
+    plugin.panel.phrase_edit.setText("; ".join(phrases))
     plugin.panel.segment_button.click()
     qtbot.waitUntil(lambda: plugin.state.view.fraction >= 0.2, timeout=WAIT_MS)
-    os.kill(plugin.manager.pid, signal.SIGKILL)
+    os.kill(killed, signal.SIGKILL)
     wait(plugin, qtbot)
-    assert any("run it again" in text for text in messages(plugin)), messages(plugin)
-    ask(plugin, qtbot, "trees")
     assert plugin.manager.state is EngineState.READY
-    assert not any("run it again" in text for text in messages(plugin))
+    assert plugin.manager.pid != killed
+    assert not any("run it again" in text for text in messages(plugin)), messages(plugin)
+    assert all(f"“{phrase}”" in plugin.state.view.summary for phrase in phrases)
 
 
 @pytest.mark.parametrize(

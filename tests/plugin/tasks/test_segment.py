@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 from qgis.core import QgsApplication, QgsRasterLayer
 
-from rsrefseg_qgis.engine.manager import EngineManager
-from rsrefseg_qgis.errors import CancelledError, EngineAnswerError, EngineDiedError
+from rsrefseg_qgis.engine.manager import EngineManager, EngineState
+from rsrefseg_qgis.errors import (
+    CancelledError,
+    EngineAnswerError,
+    EngineDiedError,
+    EngineStoppedError,
+)
 from rsrefseg_qgis.layers.snapshot import take_snapshot
 from rsrefseg_qgis.tasks.base import BaseTask, Cancelled, Done, Failed, Monitor
 from rsrefseg_qgis.tasks.segment import SegmentJob, segment, segment_task
@@ -57,7 +62,33 @@ def test_refusal_is_the_engines_sentence(
         segment(job_for(layer, "a" * 2000), blob_manager, Monitor())
 
 
-def test_death_is_said_and_the_next_request_starts_it_again(
+def test_engine_that_dies_is_started_and_asked_once_more(
+    layer: QgsRasterLayer, blob_manager: EngineManager, tmp_path: Path
+) -> None:
+    blob_manager.ensure()
+    first = blob_manager.pid
+    steps = []
+    answer = segment(
+        job_for(layer, f"die unless there is {tmp_path / 'flag'}"),
+        blob_manager,
+        Monitor(lambda *step: steps.append(step)),
+    )
+    assert len(answer.phrases) == 1
+    assert blob_manager.pid != first
+    assert any("tries again" in text for _, text in steps)
+
+
+def test_engine_that_the_plugin_stops_is_not_started_again(
+    layer: QgsRasterLayer, blob_manager: EngineManager
+) -> None:
+    blob_manager.ensure()
+    threading.Timer(0.5, blob_manager.stop).start()
+    with pytest.raises(EngineStoppedError):
+        segment(job_for(layer, "wait"), blob_manager, Monitor())
+    assert blob_manager.state is EngineState.STOPPED
+
+
+def test_second_death_is_said_and_the_next_request_starts_it_again(
     layer: QgsRasterLayer, blob_manager: EngineManager
 ) -> None:
     with pytest.raises(EngineDiedError, match="run it again"):
