@@ -43,6 +43,13 @@ class RSRefSegProvider(QgsProcessingProvider):
 
     def loadAlgorithms(self) -> None:
         """Add all algorithms."""
+        from .encode_ahead import EncodeAhead
+        from .probability_raster import ProbabilityRaster
         from .segment_by_phrase import SegmentByPhrase
 
-        self.addAlgorithm(SegmentByPhrase(self._manager))
+        for algorithm in (SegmentByPhrase, ProbabilityRaster, EncodeAhead):
+            self.addAlgorithm(algorithm(self._manager))
+
+    def supportedOutputRasterLayerExtensions(self) -> list[str]:
+        """Rasters are written as GeoTIFF."""
+        return ["tif", "tiff"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from qgis.core import (
     QgsFeatureSink,
@@ -10,13 +10,11 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
-    QgsProcessingLayerPostProcessorInterface,
     QgsProcessingOutputNumber,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
-    QgsVectorLayer,
 )
 
 from rsrefseg_qgis.errors import tr
@@ -28,6 +26,7 @@ from rsrefseg_qgis.tasks.segment import SegmentAnswer, SegmentJob, segment
 from rsrefseg_qgis.tasks.sentences import found_text, nothing_text, unknown_text
 
 from .base import FeedbackMonitor, RSRefSegAlgorithm, told_to_processing
+from .loading import when_loaded
 
 
 class SegmentByPhrase(RSRefSegAlgorithm):
@@ -146,11 +145,11 @@ class SegmentByPhrase(RSRefSegAlgorithm):
                 count += 1
         del sink
         _tell(answer, feedback)
-        if context.willLoadLayerOnCompletion(target):
-            details = context.layerToLoadOnCompletionDetails(target)
-            details.name = layer_name("; ".join(job.phrases))
-            details.forceName = True
-            details.setPostProcessor(Styler(job.phrases))
+        wanted = "; ".join(job.phrases)
+        colour, own = colour_for(wanted), self._manager.settings.result_style
+        when_loaded(
+            context, target, layer_name(wanted), lambda layer: apply_style(layer, colour, own)
+        )
         return {self.OUTPUT: target, self.COUNT: count}
 
     def _prepared(self, parameters: dict[str, Any], context: QgsProcessingContext) -> SegmentJob:
@@ -168,30 +167,6 @@ class SegmentByPhrase(RSRefSegAlgorithm):
             any_size=True,
             within=within,
         )
-
-
-class Styler(QgsProcessingLayerPostProcessorInterface):
-    """Gives the result its looks when it is loaded into the project."""
-
-    # QGIS does not own it, and the algorithm that made it is gone by the time it is called
-    _waiting: ClassVar[list[Styler]] = []
-
-    def __init__(self, phrases: tuple[str, ...]) -> None:
-        super().__init__()
-        self._colour = colour_for("; ".join(phrases))
-        self._waiting.append(self)
-
-    def postProcessLayer(
-        self,
-        layer: QgsVectorLayer,
-        context: QgsProcessingContext,
-        feedback: QgsProcessingFeedback,
-    ) -> None:
-        """Style a layer; QGIS calls this on the main thread."""
-        if self in self._waiting:
-            self._waiting.remove(self)
-        if isinstance(layer, QgsVectorLayer):
-            apply_style(layer, self._colour)
 
 
 def _tell(answer: SegmentAnswer, feedback: QgsProcessingFeedback) -> None:

@@ -100,13 +100,26 @@ class Pixels:
         return max(grid.width, grid.height) <= MAX_SIDE_PX
 
 
+@dataclass(frozen=True)
+class Delivered:
+    """Pixels that the engine can see.
+
+    Attributes:
+        image: how to name them to it.
+        grid: where they are.
+    """
+
+    image: ImageRef
+    grid: PixelGrid
+
+
 @contextmanager
 def delivered(
     pixels: Pixels,
     manager: EngineManager,
     monitor: Monitor,
     progress: Callable[[float], None],
-) -> Iterator[ImageRef]:
+) -> Iterator[Delivered]:
     """Give a layer's pixels to the engine for the length of a block, which is in this thread.
 
     The engine's model loads while the layer is read, unless it is needed to say how.
@@ -130,7 +143,7 @@ def delivered(
         tiff = export_geotiff(
             pixels.snapshot, grid, feedback=monitor.raster_feedback, progress=progress
         )
-        yield _uploaded(client, tiff, monitor)
+        yield Delivered(_uploaded(client, tiff, monitor), grid)
         return
     remote = manager.is_remote
     if remote:
@@ -146,7 +159,8 @@ def delivered(
             feedback=monitor.raster_feedback,
             progress=progress,
         )
-        yield _upload_file(client, path, monitor) if remote else ImageRef(path=str(path))
+        image = _upload_file(client, path, monitor) if remote else ImageRef(path=str(path))
+        yield Delivered(image, grid)
 
 
 def _check_for_remote(grid: PixelGrid) -> None:

@@ -134,13 +134,13 @@ def _segment(job: SegmentJob, manager: EngineManager, monitor: Monitor) -> Segme
     def read(part: float) -> None:
         monitor.report(READ_FROM + span * part, tr("Reading the layer…"))
 
-    with delivered(job.pixels, manager, monitor, read) as image:
+    with delivered(job.pixels, manager, monitor, read) as given:
         if manager.state is not EngineState.READY:
             monitor.report(READ_TO, tr("Loading the model…"))
         client = manager.ensure(monitor.cancelled)
         request = SegmentRequest(
             request_id=str(uuid.uuid4()),
-            image=image,
+            image=given.image,
             phrases=job.phrases,
             ground_resolution_m=job.ground_resolution_m,
             threshold=job.threshold,
