@@ -28,8 +28,10 @@ def of_kind(scenes: list[Scene], kind: str) -> list[tuple[Scene, Case]]:
 
 
 def blind(scene: Scene, case: Case) -> list[Seen]:
-    """What of the named class the class mask shows."""
-    ids = np.unique(scene.view.ids[case.class_mask])
+    """What of the named class the class mask shows; not what its members merely stand on."""
+    inside = np.bincount(scene.view.ids[case.class_mask])
+    whole = np.bincount(scene.view.ids.ravel(), minlength=len(inside))
+    ids = np.flatnonzero((inside > 0) & (inside == whole[: len(inside)]))
     return [scene.view.seen[int(i)] for i in ids if int(i) in scene.view.seen]
 
 

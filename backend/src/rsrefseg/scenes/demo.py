@@ -22,7 +22,7 @@ from rsrefseg.scenes.layouts.houses import building
 from rsrefseg.scenes.layouts.style import Rng, Style, draw_style
 from rsrefseg.scenes.light import Sun
 from rsrefseg.scenes.materials import ROOF_BY_NAME, RoofPaint, jitter
-from rsrefseg.scenes.phrases.relate import side_of_line
+from rsrefseg.scenes.phrases.spatial import side_of_line
 from rsrefseg.scenes.phrases.speaker import Attr, Speaker, colour
 from rsrefseg.scenes.render import Conditions, render
 from rsrefseg.scenes.scene import Case, Scene

@@ -11,11 +11,14 @@ from rsrefseg.scenes.colours import colour_words
 from rsrefseg.scenes.geometry import area
 from rsrefseg.scenes.materials import BARE, TEXTURES, VEGETATED
 from rsrefseg.scenes.render import Picture
-from rsrefseg.scenes.taxonomy import COLOURED, IS_A
+from rsrefseg.scenes.taxonomy import COLOURED, IS_A, LINES
 from rsrefseg.scenes.world import Entity, World
 
 MIN_PX = 12
-"""Fewer pixels than this are too little to be spoken of."""
+"""Fewer pixels than this are too little to be counted."""
+MIN_SINGLE_PX = 40
+"""Fewer pixels than this are too little to be asked for by themselves."""
+_MIN_COLOUR_PX = 4
 
 
 _MIN_COVER, _MAX_COVER = 0.04, 0.92
@@ -48,8 +51,13 @@ class Seen:
 
     @property
     def clear(self) -> bool:
-        """Whether enough of it can be seen for anyone to count it."""
-        return self.pixels >= MIN_PX and self.shown > 0.5
+        """Whether enough of it can be seen for anyone to count it; long things run on outside."""
+        return self.pixels >= MIN_PX and (self.shown > 0.5 or self.entity.cls in LINES)
+
+    @property
+    def distinct(self) -> bool:
+        """Whether it can be seen well enough to be asked for by itself."""
+        return self.clear and self.pixels >= MIN_SINGLE_PX
 
 
 @dataclass
@@ -155,7 +163,7 @@ def _measure(view: View, picture: Picture, ids: NDArray[np.int32], only: set[int
         entity = view.world.entities[ident - 1]
         sure: frozenset[str] = frozenset()
         maybe: frozenset[str] = frozenset()
-        if entity.cls in COLOURED and count[i] >= MIN_PX:
+        if entity.cls in COLOURED and count[i] >= _MIN_COLOUR_PX:
             step = max(int(count[i]) // 150, 1)
             sample = pixels[order[start : ends[i] : step]]
             middle = np.sort(sample, axis=0)[len(sample) // 2]

@@ -14,6 +14,9 @@ from rsrefseg.scenes.layouts.style import Rng, Style, chance, pick_roof, uniform
 from rsrefseg.scenes.materials import jitter
 from rsrefseg.scenes.world import Entity, World
 
+_SHADED = 0.05
+"""Share of houses that stand in a ring of trees."""
+
 
 @dataclass(frozen=True)
 class Plot:
@@ -90,11 +93,12 @@ def _build(world: World, rng: Rng, style: Style, plot: Plot, setback_m: float) -
     x, y = plot.at(across, inwards)
     tilt = float(rng.normal()) * 0.03
     turn = plot.angle + tilt
-    if (
-        house(world, rng, style, x, y, length, width, turn, gap_m=0.0) is None
-        and house(world, rng, style, x, y, 0.75 * length, 0.8 * width, turn, gap_m=0.0) is None
-    ):
+    built = house(world, rng, style, x, y, length, width, turn, gap_m=0.0)
+    built = built or house(world, rng, style, x, y, 0.75 * length, 0.8 * width, turn, gap_m=0.0)
+    if built is None:
         return
+    if style.trees > 0 and chance(rng, _SHADED):
+        _ring_of_trees(world, rng, style, built)
     _drive(world, rng, style, plot, across, length, inwards - width / 2)
     rear = inwards + width / 2
     if plot.depth - rear > 7:
@@ -114,6 +118,16 @@ def _build(world: World, rng: Rng, style: Style, plot: Plot, setback_m: float) -
         )
     if chance(rng, 0.12):
         _belongings(world, rng, plot, rear)
+
+
+def _ring_of_trees(world: World, rng: Rng, style: Style, built: Entity) -> None:
+    """Trees close by on all sides of a house."""
+    size = uniform(rng, 2.5, 5.0)
+    out = size + 0.6
+    for w in built.wings:
+        walls = rectangle(w.cx, w.cy, w.length + out, w.width + out, w.angle)
+        for x, y, _ in along(np.concatenate([walls, walls[:1]]), 0.75 * size):
+            tree(world, rng, style, x, y, size * uniform(rng, 0.85, 1.2))
 
 
 def _drive(

@@ -15,18 +15,20 @@ from rsrefseg.scenes.view import View
 
 KINDS: dict[str, tuple[float, Callable[[Speaker], Draft | None]]] = {
     "class": (0.14, basic.of_class),
-    "colour": (0.14, basic.colour_phrase),
-    "size": (0.04, basic.size_phrase),
-    "shape": (0.03, basic.shape_phrase),
-    "material": (0.03, basic.material_phrase),
-    "position": (0.14, place.position_phrase),
-    "relation": (0.20, relate.relation_phrase),
-    "superlative": (0.07, rank.superlative_phrase),
-    "ordinal": (0.04, rank.ordinal_phrase),
-    "group": (0.04, rank.group_phrase),
-    "exclusion": (0.03, rank.exclusion_phrase),
-    "none": (0.125, absent.absent_phrase),
+    "colour": (0.2, basic.colour_phrase),
+    "size": (0.12, basic.size_phrase),
+    "shape": (0.06, basic.shape_phrase),
+    "material": (0.035, basic.material_phrase),
+    "position": (0.16, place.position_phrase),
+    "relation": (0.15, relate.relation_phrase),
+    "superlative": (0.11, rank.superlative_phrase),
+    "ordinal": (0.055, rank.ordinal_phrase),
+    "group": (0.06, rank.group_phrase),
+    "exclusion": (0.025, rank.exclusion_phrase),
+    "none": (0.155, absent.absent_phrase),
 }
+"""How often each kind is drawn, and what makes it. Pictures often cannot serve size, shape,
+superlative and ordinal, so these are drawn more often than they are meant to come about."""
 NONE_SHARE = 0.125
 _TRIES = 4
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from rsrefseg.scenes.colours import COLOURS
+from rsrefseg.scenes.phrases.anchors import anchors
+from rsrefseg.scenes.phrases.having import PARTS
 from rsrefseg.scenes.phrases.lexicon import CORNERS, MASS, NOUNS, RELATIONS
 from rsrefseg.scenes.phrases.place import corner
-from rsrefseg.scenes.phrases.relate import anchors, side_of_line, side_of_thing
+from rsrefseg.scenes.phrases.spatial import side_of_line, side_of_thing
 from rsrefseg.scenes.phrases.speaker import NO, Attr, Draft, Group, Speaker, colour
 from rsrefseg.scenes.phrases.wording import all_of, noun_phrase, the
 from rsrefseg.scenes.taxonomy import COLOURED, IS_A, LINES, clashes, names
@@ -96,11 +98,22 @@ def wrong_relation(sp: Speaker) -> Draft | None:
     return Draft(f"{_say(sp, group)} {words} {text}", "none", (), group.blind())
 
 
+def nothing_has(sp: Speaker) -> Draft | None:
+    """A house with a pool, or with solar panels, where there are none of these."""
+    parts = [p for p in PARTS if not clashes(p, sp.present)]
+    group = sp.group("house")
+    if not parts or not group.yes or any(p in s.entity.has for s in group.all for p in parts):
+        return None
+    part = sp.pick(parts)
+    text = f"{_say(sp, group)} with {sp.pick(PARTS[part])}"
+    return Draft(text, "none", (), group.blind())
+
+
 def absent_phrase(sp: Speaker) -> Draft | None:
     """Kind none."""
     form = sp.rng.random()
     first = (
         wrong_relation if form < 0.3 else wrong_colour if form < 0.55
-        else wrong_place if form < 0.72 else absent_class
+        else wrong_place if form < 0.72 else nothing_has if form < 0.75 else absent_class
     )  # fmt: skip
     return first(sp) or wrong_colour(sp) or absent_class(sp)

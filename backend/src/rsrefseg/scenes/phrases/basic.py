@@ -68,7 +68,7 @@ def by_quality(sp: Speaker, kind: str) -> Draft | None:
     classes = sp.classes(least=2)
     if not classes:
         return None
-    for _ in range(3):
+    for _ in range(6):
         group = sp.group(sp.pick(classes, sp.weigh(classes)))
         attr = sp.some_attr(group, (kind,))
         if attr is None:

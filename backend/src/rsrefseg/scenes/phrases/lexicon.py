@@ -124,9 +124,10 @@ RELATIONS = {
     "between": ("between",),
     "on": ("on", "driving on"),
     "in": ("in", "inside"),
-    "along": ("along",),
+    "along": ("along", "along", "lining", "alongside"),
     "far": ("far from", "away from", "farthest from", "furthest from"),
-    "across": ("on the other side of", "across"),
+    "across": ("across from", "across from", "opposite"),
+    "surrounded": ("surrounded by", "surrounded by", "enclosed by"),
 }
 FILLERS = names(
     "the a an all of every each both any that is are which with without and not no other than "
@@ -134,7 +135,7 @@ FILLERS = names(
     "half image picture scene middle centre center central in on at to from its one ones only "
     "these those left-hand right-hand single whole parked biggest group pair wide narrow long "
     "short dark light bright made surface trees parking space along crowns bodies built up "
-    "areas furthest farthest residential tin unpaved land soil "
+    "areas furthest farthest residential tin unpaved land soil across other "
 )
 
 

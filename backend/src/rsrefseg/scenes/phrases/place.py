@@ -134,7 +134,7 @@ def _corner(sp: Speaker, group: Group) -> Draft | None:
 def lead(sp: Speaker, group: Group, side: str) -> Seen | None:
     """The member that leads towards a side by a margin of the picture's width."""
     ranked = sorted((*group.yes, *group.maybe), key=lambda s: -toward(sp, s, side))
-    if len(ranked) < 2 or not ranked[0].clear or ranked[0] not in group.yes:
+    if len(ranked) < 2 or not ranked[0].distinct or ranked[0] not in group.yes:
         return None
     first, second = ranked[:2]
     if toward(sp, first, side) - toward(sp, second, side) < 2 * sp.lead:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+
+from rsrefseg.scenes.phrases.having import without_phrase
 from rsrefseg.scenes.phrases.lexicon import LARGEST, NUMBERS, ORDINALS, SMALLEST
 from rsrefseg.scenes.phrases.place import toward
 from rsrefseg.scenes.phrases.speaker import NO, YES, Draft, Group, Speaker
-from rsrefseg.scenes.phrases.wording import all_of, noun_phrase, the
+from rsrefseg.scenes.phrases.wording import noun_phrase, the
 from rsrefseg.scenes.view import Seen
 
 LEAD = 1.35
 """How much larger the largest is than the runner-up."""
+_STEP = 0.09
+"""Half a picture's width or height, times this, lies between two that are counted."""
 
 
 def largest(group: Group) -> Seen | None:
@@ -18,7 +23,7 @@ def largest(group: Group) -> Seen | None:
     if len(everyone) < 2:
         return None
     first = max(everyone, key=lambda s: max(s.size, s.pixels))
-    if first not in group.yes or first.cut or not first.clear:
+    if first not in group.yes or first.cut or not first.distinct:
         return None
     for s in everyone:
         bound = max(s.size * (2.0 if s.cut else 1.0), float(s.pixels))
@@ -33,7 +38,7 @@ def smallest(group: Group) -> Seen | None:
     if len(everyone) < 2:
         return None
     first = min(everyone, key=lambda s: min(s.size, s.pixels))
-    if first not in group.yes or first.cut or not first.clear or first.shown < 0.75:
+    if first not in group.yes or first.cut or not first.distinct or first.shown < 0.75:
         return None
     most = LEAD * max(first.size, first.pixels)
     if any(min(s.size, s.pixels) < most for s in everyone if s is not first):
@@ -43,7 +48,7 @@ def smallest(group: Group) -> Seen | None:
 
 def superlative_phrase(sp: Speaker) -> Draft | None:
     """Kind superlative."""
-    for _ in range(3):
+    for _ in range(6):
         group = sp.some_group(least=2, attr_chance=0.3)
         if group is None:
             return None
@@ -59,29 +64,33 @@ def superlative_phrase(sp: Speaker) -> Draft | None:
 
 def ordinal_phrase(sp: Speaker) -> Draft | None:
     """Kind ordinal: counted from one side, every step clear enough."""
-    group = sp.some_group(least=3, attr_chance=0.3)
-    if group is None or group.maybe:
-        return None
-    side = sp.pick(("left", "right", "top", "bottom"))
-    ranked = sorted(group.yes, key=lambda s: -toward(sp, s, side))
-    options = []
-    for n in (2, 3, 4):
-        if len(ranked) < n:
+    for _ in range(3):
+        group = sp.some_group(least=3, attr_chance=0.3)
+        if group is None:
+            return None
+        if group.maybe:
+            continue
+        side = sp.pick(("left", "right", "top", "bottom"))
+        ranked = sorted(group.yes, key=lambda s: -toward(sp, s, side))
+        options = [n for n in _countable(sp, ranked, side) if ranked[n - 1].distinct]
+        if not options:
+            continue
+        n = sp.pick(options)
+        noun = noun_phrase(sp, group, False)
+        text = the(sp, f"{sp.pick(ORDINALS[n])} {noun} from the {side}", 0.1)
+        return Draft(text, "ordinal", (ranked[n - 1].id,), group.blind())
+    return None
+
+
+def _countable(sp: Speaker, ranked: list[Seen], side: str) -> list[int]:
+    """Ordinals up to which every step from one to the next is clear, and the one after it."""
+    found = []
+    for n in ORDINALS:
+        ahead = [toward(sp, s, side) for s in ranked[: n + 1]]
+        if len(ranked) < n or min(a - b for a, b in itertools.pairwise(ahead)) < _STEP:
             break
-        ahead = ranked[: n + 1]
-        steps = [
-            toward(sp, a, side) - toward(sp, b, side)
-            for a, b in zip(ahead, ahead[1:], strict=False)
-        ]
-        if min(steps) < 0.09:
-            break
-        options.append(n)
-    if not options:
-        return None
-    n = sp.pick(options)
-    noun = noun_phrase(sp, group, False)
-    text = the(sp, f"{sp.pick(ORDINALS[n])} {noun} from the {side}", 0.1)
-    return Draft(text, "ordinal", (ranked[n - 1].id,), group.blind())
+        found.append(n)
+    return found
 
 
 def group_phrase(sp: Speaker) -> Draft | None:
@@ -116,35 +125,10 @@ def exclusion_phrase(sp: Speaker) -> Draft | None:
         group = sp.some_group(least=2, attr_chance=0.0)
         if group is None:
             return None
-        panels = [s for s in group.yes if "panel" in s.entity.has]
-        if panels and sp.chance(0.6):
-            rest = [s for s in group.yes if "panel" not in s.entity.has]
-            draft = _without(sp, group, rest)
-        else:
-            draft = _except(sp, group)
+        draft = (without_phrase(sp) if sp.chance(0.5) else None) or _except(sp, group)
         if draft is not None:
             return draft
     return None
-
-
-def _without(sp: Speaker, group: Group, rest: list[Seen]) -> Draft | None:
-    parts = [s for s in sp.view.members("panel") if not s.clear]
-    if (
-        not rest
-        or parts
-        or any(s.cut for s in rest)
-        or not sp.firm(Group("", (), tuple(rest), group.maybe, ()))
-    ):
-        return None
-    ids = tuple(s.id for s in rest)
-    if len(ids) == 1 and not group.maybe:
-        lacking = sp.pick(("solar panels", "a solar panel"))
-        text = f"the {noun_phrase(sp, group, False)} without {lacking}"
-    elif len(ids) > 1:
-        text = f"{all_of(sp, noun_phrase(sp, group, True))} without solar panels"
-    else:
-        return None
-    return Draft(text, "exclusion", ids, group.blind())
 
 
 def _except(sp: Speaker, group: Group) -> Draft | None:

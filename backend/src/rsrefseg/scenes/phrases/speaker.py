@@ -50,7 +50,7 @@ class Group:
     @property
     def sole(self) -> Seen | None:
         """The one member, if there is surely exactly one and it can be seen well."""
-        if len(self.yes) == 1 and not self.maybe and self.yes[0].clear:
+        if len(self.yes) == 1 and not self.maybe and self.yes[0].distinct:
             return self.yes[0]
         return None
 
@@ -84,6 +84,7 @@ class Speaker:
         self.rows, self.cols = view.ids.shape
         self.present = frozenset(s.entity.cls for s in view.seen.values())
         self._groups: dict[str, Group] = {}
+        self._tests: dict[tuple[str, int], Callable[[Seen], Truth]] = {}
 
     def pick(self, options: Sequence[T], weights: Iterable[float] | None = None) -> T:
         """One of the options."""
@@ -106,6 +107,21 @@ class Speaker:
             dim = tuple(s for s in members if not s.clear)
             found = self._groups[cls] = Group(cls, (), clear, dim, members)
         return found
+
+    def once(
+        self, name: str, key: int, make: Callable[[], Callable[[Seen], Truth]]
+    ) -> Callable[[Seen], Truth]:
+        """A test that is costly, made once, and asked once about each thing."""
+        if (name, key) not in self._tests:
+            test, known = make(), dict[int, Truth]()
+
+            def remembered(s: Seen) -> Truth:
+                if s.id not in known:
+                    known[s.id] = test(s)
+                return known[s.id]
+
+            self._tests[name, key] = remembered
+        return self._tests[name, key]
 
     def firm(self, group: Group) -> bool:
         """Whether the doubtful members are too small to matter to a mask of all."""
