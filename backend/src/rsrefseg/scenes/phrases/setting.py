@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from rsrefseg.scenes.phrases.anchors import anchors, sole_lines
@@ -85,6 +87,10 @@ def across_phrase(sp: Speaker) -> Draft | None:
     return None
 
 
+def _by_members(sp: Speaker, ids: tuple[int, ...]) -> Test:
+    return surrounded_by(sp, sp.view.mask(ids))
+
+
 def surrounded_phrase(sp: Speaker) -> Draft | None:
     """What has trees, water or the like on all sides."""
     covers = [c for c in _COVERS if sp.view.members(c)]
@@ -99,7 +105,7 @@ def surrounded_phrase(sp: Speaker) -> Draft | None:
         if cover in IS_A[group.cls]:
             continue
         ids = tuple(s.id for s in sp.view.members(cover))
-        test = sp.once(cover, 0, lambda ids=ids: surrounded_by(sp, sp.view.mask(ids)))  # type: ignore[misc]
+        test = sp.once(cover, partial(_by_members, sp, ids))
         inner = _held(sp, group, "surrounded", test, ())
         named = inner and refer(sp, inner)
         if not named:

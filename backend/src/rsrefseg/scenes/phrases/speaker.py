@@ -84,7 +84,7 @@ class Speaker:
         self.rows, self.cols = view.ids.shape
         self.present = frozenset(s.entity.cls for s in view.seen.values())
         self._groups: dict[str, Group] = {}
-        self._tests: dict[tuple[str, int], Callable[[Seen], Truth]] = {}
+        self._tests: dict[str, Callable[[Seen], Truth]] = {}
 
     def pick(self, options: Sequence[T], weights: Iterable[float] | None = None) -> T:
         """One of the options."""
@@ -109,10 +109,10 @@ class Speaker:
         return found
 
     def once(
-        self, name: str, key: int, make: Callable[[], Callable[[Seen], Truth]]
+        self, name: str, make: Callable[[], Callable[[Seen], Truth]]
     ) -> Callable[[Seen], Truth]:
         """A test that is costly, made once, and asked once about each thing."""
-        if (name, key) not in self._tests:
+        if name not in self._tests:
             test, known = make(), dict[int, Truth]()
 
             def remembered(s: Seen) -> Truth:
@@ -120,8 +120,8 @@ class Speaker:
                     known[s.id] = test(s)
                 return known[s.id]
 
-            self._tests[name, key] = remembered
-        return self._tests[name, key]
+            self._tests[name] = remembered
+        return self._tests[name]
 
     def firm(self, group: Group) -> bool:
         """Whether the doubtful members are too small to matter to a mask of all."""
