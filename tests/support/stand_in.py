@@ -43,6 +43,7 @@ class StandIn:
         self.cache = CacheInfo(0, 0, 0)
         self.notices: tuple[str, ...] = ()
         self.presence = presence
+        self.together = 1
         self.encoded: list[tuple[int, int]] = []
         self.asked: list[tuple[str, ...]] = []
         self.on_encode: Callable[[], None] = lambda: None
@@ -78,6 +79,15 @@ class StandIn:
         height, width = image.shape[:2]
         self.encoded.append((height, width))
         return EncodedImage((height, width), content_px or (height, width), image, cached=False)
+
+    def encode_several(
+        self,
+        images: Sequence[np.ndarray],
+        content_px: Sequence[tuple[int, int]],
+        *,
+        keep: bool = True,
+    ) -> list[EncodedImage]:
+        return [self.encode(i, c, keep=keep) for i, c in zip(images, content_px, strict=True)]
 
     def ask(
         self, encoded: EncodedImage, phrases: Sequence[str], prompts: Prompts | None = None

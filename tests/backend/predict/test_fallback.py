@@ -79,6 +79,24 @@ def test_images_are_forgotten_to_make_room(segmenter, full):
             segmenter.encode(np.roll(PICTURE, i))
 
 
+def test_fewer_images_at_once(segmenter, monkeypatch):
+    seen, encode = [], segmenter._model.encode_image
+
+    def limited(batch):
+        seen.append(len(batch))
+        if len(batch) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+        return encode(batch)
+
+    monkeypatch.setattr(segmenter._model, "encode_image", limited)
+    monkeypatch.setattr(segmenter, "_together", 3)
+    images = [PICTURE, PICTURE[::-1], PICTURE[:, ::-1]]
+    several = segmenter.encode_several(images, [(64, 64)] * 3)
+    assert len(several) == 3
+    assert seen == [3, 3, 1, 1, 1]
+    assert segmenter.together == 1
+
+
 def test_then_the_cpu(segmenter, monkeypatch):
     """A device that is none of ours stands for a GPU whose memory is full."""
     phrases = ["red roofs", "water"]

@@ -83,6 +83,28 @@ def test_nodata_is_never_a_target_and_blank_windows_are_not_encoded(make_raster,
     assert len(stand_in.encoded) < result.windows
 
 
+def test_on_a_gpu_windows_are_encoded_together_and_blank_ones_never(make_raster):
+    """The same polygons, from batches of up to four windows with data in them."""
+    bands = np.zeros((3, 300, 300), np.uint8)
+    bands[0] = 255 * (np.indices((300, 300)).sum(axis=0) % 40 < 20)
+    bands[1] = 10
+    bands[:, 100:220, 50:] = 0
+    path, request = make_raster(bands, nodata=0), SegmentRequest(("red",))
+    one, many = StandIn(), StandIn()
+    many.together = 4
+    batches = []
+    encode_several = many.encode_several
+    many.encode_several = lambda images, sizes, keep: (
+        batches.append(len(images)) or encode_several(images, sizes, keep=keep)
+    )
+    alone = segment_raster(one, path, request)
+    together = segment_raster(many, path, request)
+    assert max(batches) == 4
+    assert sum(batches) == len(one.encoded) < alone.windows
+    wkb = [[shapely.to_wkb(f.geometry) for f in r.results[0].features] for r in (alone, together)]
+    assert wkb[0] == wkb[1]
+
+
 def test_no_data_at_all_is_said(make_raster, stand_in):
     bands = np.zeros((3, 32, 32), np.uint8)
     result = segment_raster(stand_in, make_raster(bands, nodata=0), SegmentRequest(("red",)))

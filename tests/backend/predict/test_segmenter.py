@@ -46,6 +46,22 @@ def test_an_image_is_encoded_once(segmenter):
     assert segmenter.cache.images >= 3
 
 
+def test_images_encoded_together_are_as_those_encoded_alone(segmenter, monkeypatch):
+    images = [picture(seed=11 + i) for i in range(3)]
+    sizes = [(64, 64), (50, 60), (64, 64)]
+    alone = [
+        segmenter.ask(segmenter.encode(image, size, keep=False), ["red"])
+        for image, size in zip(images, sizes, strict=True)
+    ]
+    segmenter.encode(images[1], sizes[1])
+    monkeypatch.setattr(segmenter, "_together", 2)
+    several = segmenter.encode_several(images, sizes)
+    assert [one.cached for one in several] == [False, True, False]
+    for (one,), image in zip(alone, several, strict=True):
+        (other,) = segmenter.ask(image, ["red"])
+        assert other.probability == pytest.approx(one.probability, abs=1e-5)
+
+
 def test_a_phrase_gets_the_same_answer_alone_and_in_company(segmenter):
     encoded = segmenter.encode(picture())
     phrases = ["red", "the longest phrase of them all, with many words", "крыша"]

@@ -52,6 +52,10 @@ class DiskOptions:
     folder: Path
     budget_bytes: int
 
+    def opened(self, model: str) -> FeatureDisk | None:
+        """The folder for a model's images; None when nothing may be kept."""
+        return FeatureDisk(self.folder, self.budget_bytes, model) if self.budget_bytes > 0 else None
+
 
 def default_folder() -> Path:
     """Where this user's caches belong, or where RSREFSEG_CACHE_DIR says."""

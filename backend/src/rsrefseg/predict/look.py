@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -13,10 +14,10 @@ from rsrefseg.geo.polygons import quantise
 from rsrefseg.geo.raster import RasterSource, RgbTile
 from rsrefseg.geo.windows import Span
 from rsrefseg.predict.plan import ScenePlan
-from rsrefseg.predict.readahead import ReadAhead
+from rsrefseg.predict.readahead import AHEAD, ReadAhead
 from rsrefseg.predict.store import WindowAnswer, WindowStore
 from rsrefseg.predict.timings import Timings
-from rsrefseg.predict.types import Predictor
+from rsrefseg.predict.types import PhraseAnswer, Predictor
 
 Progress = Callable[[float, str], None]
 Cancelled = Callable[[], bool]
@@ -41,7 +42,8 @@ def look(
     """Put the answers for all windows that have none yet into a store.
 
     Windows are read ahead and answers written behind, each by a thread of its own, while the
-    model works; windows without data never reach it.
+    model works, on several windows at once where it has a GPU; windows without data never reach
+    it.
 
     Args:
         predictor: the model.
@@ -60,48 +62,101 @@ def look(
     """
     total = len(plan.windows)
     missing = [(i, span) for i, span in enumerate(plan.windows) if i not in store]
-    estimate = Estimate(total, total - len(missing))
+    done = total - len(missing)
+    estimate = Estimate(total, done)
+    keep = total <= KEEP_WINDOWS
+    size = max(1, predictor.together)
     with (
-        ReadAhead(raster, plan.grid, missing) as tiles,
+        ReadAhead(raster, plan.grid, missing, ahead=max(AHEAD, 2 * size)) as tiles,
         ThreadPoolExecutor(1, "write-behind") as writer,
     ):
-        written: list[Future[None]] = []
+        written: deque[Future[None]] = deque()
         coming = iter(tiles)
-        for done, (_, span) in enumerate(missing, total - len(missing)):
+        for group in groups(missing, size):
             check(cancelled)
             progress(done / total, estimate.sentence(done))
             with timings.measure("read_s"):
-                index, tile = next(coming)
-            answer = look_at(predictor, tile, span, plan, phrases, timings)
-            written.append(writer.submit(store.put, index, answer))
-            if len(written) >= BEHIND:
-                written.pop(0).result()
+                read = [next(coming)[1] for _ in group]
+            spans = [span for _, span in group]
+            answers = ask_windows(predictor, read, spans, plan, phrases, timings, keep=keep)
+            for (index, _), tile, said in zip(group, read, answers, strict=True):
+                written.append(writer.submit(_keep, store, index, tile, said, len(phrases)))
+            while len(written) > max(BEHIND, size):
+                written.popleft().result()
+            done += len(group)
         for future in written:
             future.result()
 
 
-def look_at(
+def groups(windows: Sequence[tuple[int, Span]], size: int) -> Iterator[Sequence[tuple[int, Span]]]:
+    """Windows with their numbers, `size` at a time."""
+    for first in range(0, len(windows), size):
+        yield windows[first : first + size]
+
+
+def ask_windows(
     predictor: Predictor,
-    tile: RgbTile,
-    span: Span,
+    tiles: Sequence[RgbTile],
+    spans: Sequence[Span],
     plan: ScenePlan,
     phrases: Sequence[str],
     timings: Timings,
-) -> WindowAnswer:
-    """What the model says about one window; nothing where there is no data."""
-    shape = (span.height, span.width)
-    if not tile.valid.any():
-        return WindowAnswer(shape, None, None, (None,) * len(phrases))
+    *,
+    keep: bool,
+) -> list[list[PhraseAnswer] | None]:
+    """What the model says about some windows; None for one without data, which it never sees.
+
+    Args:
+        predictor: the model.
+        tiles: the windows' pixels.
+        spans: where they lie.
+        plan: what they are part of.
+        phrases: tidy phrases.
+        timings: gets the seconds that the model worked.
+        keep: whether the cache of encoded images takes them.
+    """
+    there = [i for i, tile in enumerate(tiles) if tile.valid.any()]
+    said: list[list[PhraseAnswer] | None] = [None] * len(tiles)
+    if not there:
+        return said
     with timings.measure("encode_s"):
-        keep = len(plan.windows) <= KEEP_WINDOWS
-        encoded = predictor.encode(tile.image, plan.content_px(span), keep=keep)
+        images = predictor.encode_several(
+            [tiles[i].image for i in there], [plan.content_px(spans[i]) for i in there], keep=keep
+        )
     with timings.measure("ask_s"):
-        answers = predictor.ask(encoded, phrases)
+        for i, image in zip(there, images, strict=True):
+            said[i] = predictor.ask(image, phrases)
+    return said
+
+
+def window_answer(
+    tile: RgbTile, answers: Sequence[PhraseAnswer] | None, phrases: int
+) -> WindowAnswer:
+    """What is kept of a window.
+
+    Args:
+        tile: its pixels, for where there is data.
+        answers: what the model said; None when it was not asked.
+        phrases: how many there are.
+    """
+    shape = (tile.valid.shape[0], tile.valid.shape[1])
+    if answers is None:
+        return WindowAnswer(shape, None, None, (None,) * phrases)
     valid = None if tile.valid.all() else tile.valid
     levels = np.stack([quantise(answer.probability) for answer in answers])
     if valid is not None:
         levels[:, ~valid] = 0
     return WindowAnswer(shape, levels, valid, tuple(answer.presence for answer in answers))
+
+
+def _keep(
+    store: WindowStore,
+    index: int,
+    tile: RgbTile,
+    answers: Sequence[PhraseAnswer] | None,
+    phrases: int,
+) -> None:
+    store.put(index, window_answer(tile, answers, phrases))
 
 
 class Estimate:

@@ -64,6 +64,32 @@ def _too_long(length: int, max_chars: int) -> PhraseError:
     )
 
 
+def reading_warnings(
+    phrase: str, unknown: Sequence[str], pieces: int, most_pieces: int
+) -> list[str]:
+    """Sentences about a phrase that a model may misread.
+
+    Args:
+        phrase: a tidy phrase.
+        unknown: its words that the model never learnt.
+        pieces: how many word pieces it has.
+        most_pieces: how many the model reads.
+    """
+    short = phrase if len(phrase) <= 60 else phrase[:57] + "..."
+    warnings = []
+    if unknown:
+        named = ", ".join(f"'{word}'" for word in unknown)
+        warnings.append(
+            f"The model never learnt {named}, so '{short}' may be misread: try other words."
+        )
+    if pieces > most_pieces:
+        warnings.append(
+            f"The model reads only the beginning of '{short}' "
+            f"({most_pieces} of {pieces} word pieces): shorten it."
+        )
+    return warnings
+
+
 def needs_whole_scene(phrase: str) -> bool:
     """Whether a phrase compares with, or counts, everything in view.
 

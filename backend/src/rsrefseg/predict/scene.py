@@ -18,7 +18,7 @@ from rsrefseg.predict.phrases import needs_whole_scene
 from rsrefseg.predict.plan import ScenePlan, plan_scene
 from rsrefseg.predict.store import FileStore, MemoryStore, WindowStore
 from rsrefseg.predict.timings import Timings
-from rsrefseg.predict.types import Predictor
+from rsrefseg.predict.types import ModelFacts, Predictor
 
 __all__ = [
     "Cancelled",
@@ -287,7 +287,7 @@ def _draw(
     return tuple(results)
 
 
-def presence_threshold(predictor: Predictor, request: SegmentRequest) -> float | None:
+def presence_threshold(predictor: ModelFacts, request: SegmentRequest) -> float | None:
     """The asked presence threshold, or the model's own."""
     if request.presence_threshold is not None:
         return request.presence_threshold
@@ -295,7 +295,7 @@ def presence_threshold(predictor: Predictor, request: SegmentRequest) -> float |
 
 
 def scene_warnings(
-    predictor: Predictor, phrases: Sequence[str], windows: int, *, any_data: bool
+    predictor: ModelFacts, phrases: Sequence[str], windows: int, *, any_data: bool
 ) -> list[str]:
     """Sentences for the user about phrases on a scene."""
     sentences = []

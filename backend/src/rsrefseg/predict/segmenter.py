@@ -20,7 +20,7 @@ from rsrefseg.predict import device as devices
 from rsrefseg.predict.about import model_info
 from rsrefseg.predict.cache import ByteBudgetCache, default_budget_bytes
 from rsrefseg.predict.digest import image_digest
-from rsrefseg.predict.diskcache import DiskOptions, FeatureDisk
+from rsrefseg.predict.diskcache import DiskOptions
 from rsrefseg.predict.fallback import (
     ON_CPU,
     SMALLER_BATCH,
@@ -28,15 +28,17 @@ from rsrefseg.predict.fallback import (
     is_out_of_memory,
     no_way_left,
 )
-from rsrefseg.predict.phrases import CHARS_PER_TOKEN, tidy_phrases
+from rsrefseg.predict.phrases import CHARS_PER_TOKEN, reading_warnings, tidy_phrases
 from rsrefseg.predict.tensors import (
     fit_into_tile,
+    join_features,
     overall_score,
     padded_tile,
+    parts_of,
     prompt_tensors,
-    stack_text,
     to_numpy,
 )
+from rsrefseg.predict.textcache import text_features
 from rsrefseg.predict.types import (
     CacheInfo,
     DeviceInfo,
@@ -49,6 +51,8 @@ from rsrefseg.weights.files import ModelFile
 
 # Phrases that go through prompter and decoder together.
 ASK_BATCH = 16
+# Images that a GPU encodes together.
+ENCODE_BATCH = 8
 PHRASE_CACHE_BYTES = 64 * 1024**2
 
 
@@ -78,18 +82,16 @@ class Segmenter:
         self._device = device
         self._info = model_info(model, file)
         self._batch = ASK_BATCH
+        self._together = 1 if device.kind == "cpu" else ENCODE_BATCH
         self._notices: dict[str, None] = {}
         # Threads to encode and to ask with on a CPU; None leaves them as they are.
         self.threads: tuple[int, int] | None = None
-        budget = cache_budget_bytes
-        if budget is None:
-            budget = default_budget_bytes(devices.memory_bytes(device.kind))
-        self._images: ByteBudgetCache[ImageFeatures] = ByteBudgetCache(budget)
+        if cache_budget_bytes is None:
+            cache_budget_bytes = default_budget_bytes(devices.memory_bytes(device.kind))
+        self._images: ByteBudgetCache[ImageFeatures] = ByteBudgetCache(cache_budget_bytes)
         self._phrases: ByteBudgetCache[TextFeatures] = ByteBudgetCache(PHRASE_CACHE_BYTES)
-        self._disk: FeatureDisk | None = None
-        if disk is not None and disk.budget_bytes > 0:
-            named = f"{file.preset_name} {file.sha256} {device.precision}"
-            self._disk = FeatureDisk(disk.folder, disk.budget_bytes, named)
+        named = f"{file.preset_name} {file.sha256} {device.precision}"
+        self._disk = disk.opened(named) if disk is not None else None
 
     @classmethod
     def from_file(
@@ -146,6 +148,11 @@ class Segmenter:
         """Sentences about what this model had to do without."""
         return tuple(self._notices)
 
+    @property
+    def together(self) -> int:
+        """How many images it is best given at once: one on a CPU."""
+        return self._together
+
     def check_phrases(self, phrases: Sequence[str]) -> list[str]:
         """Tidy phrases.
 
@@ -160,21 +167,10 @@ class Segmenter:
 
     def phrase_warnings(self, phrase: str) -> list[str]:
         """Sentences about a phrase that the model may misread."""
-        warnings = []
-        unknown = self._tokenizer.unknown_words(phrase)
-        if unknown:
-            named = ", ".join(f"'{word}'" for word in unknown)
-            warnings.append(
-                f"The model never learnt {named}, so '{_short(phrase)}' may be misread: "
-                "try other words."
-            )
-        needed, limit = self._tokenizer.count(phrase), self._tokenizer.context_length
-        if needed > limit:
-            warnings.append(
-                f"The model reads only the beginning of '{_short(phrase)}' "
-                f"({limit} of {needed} word pieces): shorten it."
-            )
-        return warnings
+        words = self._tokenizer
+        return reading_warnings(
+            phrase, words.unknown_words(phrase), words.count(phrase), words.context_length
+        )
 
     @property
     def _tokenizer(self) -> Tokenizer:
@@ -190,7 +186,11 @@ class Segmenter:
         digest: bytes | None = None,
     ) -> EncodedImage | None:
         """An image that was encoded before, from memory or the disk; see `encode`."""
-        shape, content, key = self._key(image, content_px, digest)
+        return self._recall(*self._key(image, content_px, digest))
+
+    def _recall(
+        self, shape: tuple[int, int], content: tuple[int, int], key: tuple[object, ...]
+    ) -> EncodedImage | None:
         features = self._images.get(key)
         if features is None and self._disk is not None:
             features = self._disk.get(key)
@@ -220,11 +220,36 @@ class Segmenter:
             InputError: the image has another shape or type.
             OutOfMemoryError: no device's memory suffices.
         """
-        found = self.find(image, content_px, digest=digest)
-        if found is not None:
-            return found
-        shape, content, key = self._key(image, content_px, digest)
-        features = self._encode(image, content)
+        known = self._key(image, content_px, digest)
+        found = self._recall(*known)
+        return found or self._remember(*known, self._encode([(image, known[1])]), keep=keep)
+
+    def encode_several(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        content_px: Sequence[tuple[int, int]],
+        *,
+        keep: bool = True,
+    ) -> list[EncodedImage]:
+        """Encode images, on a GPU all at once; see `encode`."""
+        known = [self._key(*piece, None) for piece in zip(images, content_px, strict=True)]
+        encoded = [self._recall(*one) for one in known]
+        fresh = [i for i, one in enumerate(encoded) if one is None]
+        if fresh:
+            features = self._encode([(images[i], content_px[i]) for i in fresh])
+            for row, i in enumerate(fresh):
+                encoded[i] = self._remember(*known[i], features.select(row), keep=keep)
+        return [one for one in encoded if one is not None]
+
+    def _remember(
+        self,
+        shape: tuple[int, int],
+        content: tuple[int, int],
+        key: tuple[object, ...],
+        features: ImageFeatures,
+        *,
+        keep: bool,
+    ) -> EncodedImage:
         if keep:
             self._images.put(key, features, features.nbytes)
             if self._disk is not None:
@@ -241,11 +266,17 @@ class Segmenter:
         self._phrases.clear()
 
     @torch.inference_mode()
-    def _encode(self, image: NDArray[np.uint8], content: tuple[int, int]) -> ImageFeatures:
+    def _encode(self, pieces: Sequence[tuple[NDArray[np.uint8], tuple[int, int]]]) -> ImageFeatures:
+        """Images with their size in the tile, as one batch if the memory suffices."""
         self._use_threads(0)
-        for remedy in (self._forget_images, self._move_to_cpu, None):
+        fewer = [self._encode_fewer] if self._together > 1 else []
+        for remedy in (self._forget_images, *fewer, self._move_to_cpu, None):
             try:
-                return self._model.encode_image(self._tile(image, content))
+                batches = [
+                    torch.cat([self._tile(*piece) for piece in part])
+                    for part in parts_of(pieces, self._together)
+                ]
+                return join_features([self._model.encode_image(batch) for batch in batches])
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -253,6 +284,9 @@ class Segmenter:
                     raise no_way_left() from error
             remedy()
         raise no_way_left()
+
+    def _encode_fewer(self) -> None:
+        self._together = 1
 
     def _key(
         self, image: NDArray[np.uint8], content_px: tuple[int, int] | None, digest: bytes | None
@@ -317,7 +351,7 @@ class Segmenter:
         self._images.clear()
         self._phrases.clear()
         self._disk = None  # what is there was computed in another precision
-        self._batch = ASK_BATCH
+        self._batch, self._together = ASK_BATCH, 1
         self._device = devices.describe("cpu", ON_CPU, "fp32")
         self._notices[ON_CPU] = None
         free_memory(before)
@@ -325,7 +359,7 @@ class Segmenter:
     def _ask_batch(
         self, encoded: EncodedImage, phrases: Sequence[str], prompts: Prompts | None
     ) -> list[PhraseAnswer]:
-        text = self._text(phrases)
+        text = text_features(self._model, self._phrases, phrases)
         index = torch.zeros(len(phrases), dtype=torch.long, device=self._model.device)
         tile = self._model.preset.tile_px
         extra = prompt_tensors(encoded, prompts, len(phrases), tile, self._model.device)
@@ -364,27 +398,3 @@ class Segmenter:
 
     def _tile(self, image: NDArray[np.uint8], content: tuple[int, int]) -> Tensor:
         return padded_tile(image, content, self._model.preset.tile_px, self._model.device)[None]
-
-    def _text(self, phrases: Sequence[str]) -> TextFeatures:
-        """Features of the phrases, from the cache as far as it goes."""
-        known = {phrase: self._phrases.get(phrase) for phrase in phrases}
-        fresh = [phrase for phrase, features in known.items() if features is None]
-        if fresh:
-            ids, lengths = self._tokenizer.batch(fresh)
-            device = self._model.device
-            encoded = self._model.encode_text(ids.to(device), lengths.to(device))
-            for i, phrase in enumerate(fresh):
-                length = int(lengths[i])
-                one = TextFeatures(
-                    encoded.tokens[i : i + 1, :length].clone(),
-                    encoded.pooled[i : i + 1].clone(),
-                    encoded.mask[i : i + 1, :length].clone(),
-                )
-                known[phrase] = one
-                nbytes = one.tokens.nbytes + one.pooled.nbytes + one.mask.nbytes
-                self._phrases.put(phrase, one, nbytes)
-        return stack_text([features for p in phrases if (features := known[p]) is not None])
-
-
-def _short(phrase: str) -> str:
-    return phrase if len(phrase) <= 60 else phrase[:57] + "..."

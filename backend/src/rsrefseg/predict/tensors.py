@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rsrefseg.errors import InputError
-from rsrefseg.models.features import TextFeatures
+from rsrefseg.models.features import ImageFeatures, TextFeatures
 from rsrefseg.predict.types import EncodedImage, Prompts
+
+Item = TypeVar("Item")
 
 
 def fit_into_tile(shape: tuple[int, int], tile_px: int) -> tuple[int, int]:
@@ -79,6 +82,23 @@ def stack_text(features: Sequence[TextFeatures]) -> TextFeatures:
         torch.cat([f.pooled for f in features]),
         torch.cat([F.pad(f.mask, (0, length - f.mask.shape[1])) for f in features]),
     )
+
+
+def join_features(parts: Sequence[ImageFeatures]) -> ImageFeatures:
+    """One batch of several."""
+    if len(parts) == 1:
+        return parts[0]
+    return ImageFeatures(
+        torch.cat([part.clip_tokens for part in parts]),
+        parts[0].clip_grid,
+        torch.cat([part.sam_embed for part in parts]),
+        tuple(torch.cat(maps) for maps in zip(*(part.high_res for part in parts), strict=True)),
+    )
+
+
+def parts_of(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    """A sequence in parts of at most a size."""
+    return [items[first : first + size] for first in range(0, len(items), size)]
 
 
 def to_numpy(values: Tensor) -> NDArray[np.float32]:

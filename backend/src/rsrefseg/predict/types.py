@@ -137,8 +137,8 @@ class PhraseAnswer:
     heat_px: tuple[float, float] | None = None
 
 
-class Predictor(Protocol):
-    """A model that answers phrases about images."""
+class ModelFacts(Protocol):
+    """What is known about a model without asking it about an image."""
 
     @property
     def info(self) -> ModelInfo:
@@ -148,6 +148,16 @@ class Predictor(Protocol):
     def device(self) -> DeviceInfo:
         """Where it runs."""
 
+    def check_phrases(self, phrases: Sequence[str]) -> list[str]:
+        """Tidy the phrases; raise PhraseError for one that cannot be used."""
+
+    def phrase_warnings(self, phrase: str) -> list[str]:
+        """Sentences about a phrase that the model may misread."""
+
+
+class Predictor(ModelFacts, Protocol):
+    """A model that answers phrases about images."""
+
     @property
     def cache(self) -> CacheInfo:
         """How full its cache is."""
@@ -156,11 +166,9 @@ class Predictor(Protocol):
     def notices(self) -> tuple[str, ...]:
         """Sentences about what it had to do without, such as a GPU's memory."""
 
-    def check_phrases(self, phrases: Sequence[str]) -> list[str]:
-        """Tidy the phrases; raise PhraseError for one that cannot be used."""
-
-    def phrase_warnings(self, phrase: str) -> list[str]:
-        """Sentences about a phrase that the model may misread."""
+    @property
+    def together(self) -> int:
+        """How many images it is best given at once."""
 
     def unknown_words(self, phrase: str) -> tuple[str, ...]:
         """Words of a phrase that the model never learnt."""
@@ -183,6 +191,15 @@ class Predictor(Protocol):
         digest: bytes | None = None,
     ) -> EncodedImage:
         """Encode an image (H x W x 3), or find it in the cache; put it there if `keep`."""
+
+    def encode_several(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        content_px: Sequence[tuple[int, int]],
+        *,
+        keep: bool = True,
+    ) -> list[EncodedImage]:
+        """Encode images, on a GPU all at once."""
 
     def ask(
         self, encoded: EncodedImage, phrases: Sequence[str], prompts: Prompts | None = None

@@ -96,6 +96,21 @@ class QueuedPredictor:
             lambda: self._predictor.encode(image, content_px, keep=keep, digest=digest)
         )
 
+    @property
+    def together(self) -> int:
+        """How many images it is best given at once."""
+        return self._predictor.together
+
+    def encode_several(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        content_px: Sequence[tuple[int, int]],
+        *,
+        keep: bool = True,
+    ) -> list[EncodedImage]:
+        """Encode images, on a GPU all at once, as one step of the queue."""
+        return self._run(lambda: self._predictor.encode_several(images, content_px, keep=keep))
+
     def ask(
         self, encoded: EncodedImage, phrases: Sequence[str], prompts: Prompts | None = None
     ) -> list[PhraseAnswer]:
