@@ -41,6 +41,7 @@ class RSRefSegPlugin:
 
     def initGui(self) -> None:
         """Add the panel, its button and the algorithms."""
+        from .gui.ahead import Ahead
         from .gui.compat import QAction
         from .gui.engine_watch import EngineWatch
         from .gui.messages import Messenger
@@ -68,6 +69,7 @@ class RSRefSegPlugin:
             self._owner,
         )
         self.panel = Panel(self.iface.mapCanvas(), self.state, self.settings, window)
+        self.ahead = Ahead(self.manager, self.state, self.watch, self.panel.place, self._owner)
         self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.panel)
 
         self.action = QAction(
@@ -83,6 +85,8 @@ class RSRefSegPlugin:
     def unload(self) -> None:
         """Stop what is going on and take everything away again."""
         if self.runs is not None:
+            self.iface.mapCanvas().extentsChanged.disconnect(self.ahead.view_changed)
+            self.ahead.stop()
             self.runs.close()
             self.shaping.close()
             self.results.clear()
@@ -115,6 +119,11 @@ class RSRefSegPlugin:
 
     def _connect(self) -> None:
         self.iface.currentLayerChanged.connect(self.panel.follow_layer)
+        self.panel.phrase_edit.textEdited.connect(self.ahead.typed)
+        self.panel.raster_combo.layerChanged.connect(lambda layer: self.ahead.view_changed())
+        self.panel.extent.changed.connect(self.ahead.view_changed)
+        self.iface.mapCanvas().extentsChanged.connect(self.ahead.view_changed)
+        self.panel.asked.connect(lambda request: self.ahead.stop())
         self.panel.asked.connect(self.runs.ask)
         self.panel.results_list.hovered.connect(self.results.highlight)
         self.panel.results_list.kept_changed.connect(self.results.keep)

@@ -36,7 +36,7 @@ from rsrefseg_qgis.tasks.reshape import Shape
 from .engine_line import EngineLine
 from .extent import ExtentChooser
 from .history import PhraseHistory
-from .request import AskRequest, ExtentMode
+from .request import AskedExtent, AskRequest, ExtentMode
 from .results_list import ResultsList
 from .shape_box import ShapeBox
 from .state import Activity, PanelState, PanelView
@@ -110,6 +110,17 @@ class Panel(QgsDockWidget):
         if isinstance(layer, QgsRasterLayer):
             self.raster_combo.setLayer(layer)
 
+    def place(self) -> tuple[str, AskedExtent]:
+        """The raster layer's id and the extent that are chosen.
+
+        Raises:
+            LayerError: there is no raster or no extent.
+        """
+        layer = self.raster_combo.currentLayer()
+        if layer is None:
+            raise LayerError(tr("There is no raster to look at; add a raster layer first."))
+        return layer.id(), self.extent.asked()
+
     def request(self) -> AskRequest:
         """What is typed and chosen.
 
@@ -117,9 +128,7 @@ class Panel(QgsDockWidget):
             PhraseError: there is no phrase.
             LayerError: there is no raster or no extent.
         """
-        layer = self.raster_combo.currentLayer()
-        if layer is None:
-            raise LayerError(tr("There is no raster to look at; add a raster layer first."))
+        layer_id, extent = self.place()
         phrases = split_phrases(self.phrase_edit.text())
         if not phrases:
             raise PhraseError(
@@ -127,9 +136,9 @@ class Panel(QgsDockWidget):
             )
         shape = self.shape_box.shape
         return AskRequest(
-            layer_id=layer.id(),
+            layer_id=layer_id,
             phrases=phrases,
-            extent=self.extent.asked(),
+            extent=extent,
             threshold=shape.threshold,
             min_area_m2=shape.min_area_m2,
             simplify_m=shape.simplify_m,

@@ -69,12 +69,43 @@ class Monitor:
             raise CancelledError
 
 
+class Share(Monitor):
+    """A monitor of one part of many: it stops with the whole, and tells its share of progress.
+
+    Args:
+        whole: the monitor of all parts.
+        index: which part.
+        count: of how many.
+        start: where in the whole's progress the first part begins.
+        end: where the last part ends.
+    """
+
+    def __init__(
+        self, whole: Monitor, index: int, count: int, start: float = 0.0, end: float = 1.0
+    ) -> None:
+        super().__init__(self._pass_on)
+        self._whole = whole
+        self._from = start + (end - start) * index / count
+        self._span = (end - start) / count
+        self._prefix = f"{index + 1}/{count}: " if count > 1 else ""
+        self.raster_feedback = whole.raster_feedback
+
+    def cancelled(self) -> bool:
+        """Whether to stop."""
+        return self._whole.cancelled()
+
+    def _pass_on(self, fraction: float, text: str) -> None:
+        if not self._whole.cancelled():
+            self._whole.report(self._from + self._span * fraction, self._prefix + text)
+
+
 class BaseTask(QgsTask):
     """Runs ``work`` in QGIS's task threads and emits the outcome on the main thread.
 
     Args:
         description: for QGIS's task list.
         work: gets a `Monitor`; gives the value, or raises one of the plugin's errors.
+        hidden: not shown in QGIS's task list (from QGIS 3.26).
     """
 
     ended = pyqtSignal(object)
@@ -82,8 +113,10 @@ class BaseTask(QgsTask):
     stepped = pyqtSignal(float, str)
     """Fraction and message, as the work goes on."""
 
-    def __init__(self, description: str, work: Callable[[Monitor], Any]) -> None:
-        super().__init__(description, _flags())
+    def __init__(
+        self, description: str, work: Callable[[Monitor], Any], *, hidden: bool = False
+    ) -> None:
+        super().__init__(description, _flags("Silent", "Hidden") if hidden else _flags("Silent"))
         self.monitor = Monitor(self._report)
         self._work = work
         self._outcome: Outcome = Cancelled()  # that is what a task that never ran was
@@ -121,11 +154,15 @@ class BaseTask(QgsTask):
         self.stepped.emit(fraction, message)
 
 
-def _flags() -> QgsTask.Flag:
-    """Can be cancelled; QGIS need not announce the end, the plugin does (from QGIS 3.26)."""
-    silent = getattr(QgsTask.Flag, "Silent", None)
+def _flags(*names: str) -> QgsTask.Flag:
+    """Can be cancelled, and those of the names that this QGIS has.
+
+    Silent, from QGIS 3.26: QGIS need not announce the end, the plugin does.
+    """
     flags = QgsTask.Flag.CanCancel
-    return flags if silent is None else flags | silent
+    for name in names:
+        flags |= getattr(QgsTask.Flag, name, flags)
+    return flags
 
 
 def _nothing(monitor: Monitor) -> None:

@@ -20,6 +20,8 @@ from urllib.parse import unquote
 MODE = os.environ.get("FAKE_ENGINE", "")
 TOKEN = os.environ.get("RSREFSEG_TOKEN", "secret")
 CANCELLED: set[str] = set()
+ENCODES: list[dict] = []
+SEGMENTS: list[dict] = []
 STARTED = time.monotonic()
 
 MODEL = {"name": "fake", "preset": "fake", "sha256": "0" * 64}
@@ -111,6 +113,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.reply(200, health())
         elif self.path.endswith("/events"):
             self.events()
+        elif self.path == "/v1/seen":  # for tests: what it was asked for
+            self.reply(
+                200, {"encodes": ENCODES, "segments": SEGMENTS, "cancelled": sorted(CANCELLED)}
+            )
         else:
             self.refuse(404, "not_found", "There is no such thing.")
 
@@ -136,10 +142,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
             CANCELLED.add(unquote(self.path.split("/")[-2]))
             self.reply(202, {})
         elif self.path == "/v1/encode":
-            request_id = json.loads(body)["request_id"]
-            self.reply(200, {"request_id": request_id, "windows": 1, "timings": {"total_s": 0}})
+            self.encode(json.loads(body))
         else:
-            self.segment(json.loads(body))
+            SEGMENTS.append(json.loads(body))
+            self.segment(SEGMENTS[-1])
+
+    def encode(self, request: dict) -> None:
+        ENCODES.append(request)
+        if MODE == "slow_encode" and self.is_cancelled(request):
+            return
+        answer = {"request_id": request["request_id"], "windows": 1, "timings": {"total_s": 0}}
+        self.reply(200, answer)
+
+    def is_cancelled(self, request: dict) -> bool:
+        """Wait for a cancel and say so; False when none comes."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if request["request_id"] in CANCELLED:
+                self.refuse(499, "cancelled", "Cancelled.")
+                return True
+            time.sleep(0.02)
+        return False
 
     def images(self, body: bytes) -> None:
         info = {
@@ -167,12 +190,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "" in request["phrases"]:
             self.refuse(422, "bad_phrase", "The phrase is empty; type one.")
             return
-        deadline = time.monotonic() + 20
-        while "wait" in request["phrases"] and time.monotonic() < deadline:
-            if request["request_id"] in CANCELLED:
-                self.refuse(499, "cancelled", "Cancelled.")
-                return
-            time.sleep(0.02)
+        if "wait" in request["phrases"] and self.is_cancelled(request):
+            return
         self.reply(200, answer(request))
         if "close" in request["phrases"]:
             self.close_connection = True  # without saying so: the client finds it stale
