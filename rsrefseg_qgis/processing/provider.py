@@ -46,8 +46,9 @@ class RSRefSegProvider(QgsProcessingProvider):
         from .encode_ahead import EncodeAhead
         from .probability_raster import ProbabilityRaster
         from .segment_by_phrase import SegmentByPhrase
+        from .segment_many import SegmentMany
 
-        for algorithm in (SegmentByPhrase, ProbabilityRaster, EncodeAhead):
+        for algorithm in (SegmentByPhrase, SegmentMany, ProbabilityRaster, EncodeAhead):
             self.addAlgorithm(algorithm(self._manager))
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:

@@ -14,6 +14,7 @@ from rsrefseg_qgis.layers.grid import PixelGrid
 from .base import Monitor
 from .chunks import Chunk, chunks
 from .delivery import Pixels, delivered
+from .share import Share
 
 READ_TO, ENGINE_TO = 0.2, 0.98
 
@@ -75,35 +76,10 @@ def go_through(
                     given.grid,
                     chunk if several else None,
                     resolution,
-                    Share(monitor, index, len(parts)),
+                    Share(monitor, index, len(parts), READ_TO, ENGINE_TO),
                 )
             )
     return len(parts)
-
-
-class Share(Monitor):
-    """A monitor whose progress is one part's of many.
-
-    Args:
-        whole: the monitor of all parts; stops this one too.
-        index: which part.
-        count: of how many.
-    """
-
-    def __init__(self, whole: Monitor, index: int, count: int) -> None:
-        super().__init__(self._pass_on)
-        self._whole = whole
-        self._index = index
-        self._count = count
-
-    def cancelled(self) -> bool:
-        """Whether to stop."""
-        return self._whole.cancelled()
-
-    def _pass_on(self, fraction: float, text: str) -> None:
-        if not self._whole.cancelled():
-            done = (self._index + fraction) / self._count
-            self._whole.report(READ_TO + (ENGINE_TO - READ_TO) * done, text)
 
 
 def _chunks(pixels: Pixels, grid: PixelGrid, model: ModelInfo) -> list[Chunk]:
