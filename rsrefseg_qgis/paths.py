@@ -18,6 +18,14 @@ def resource(name: str) -> Path:
     return inside if inside.exists() else PLUGIN_FOLDER.parent / "resources" / name
 
 
+def guide(language: str = "") -> Path:
+    """The user guide in a language such as ``de`` or ``de_AT``, in English where there is none."""
+    inside = PLUGIN_FOLDER / "docs"
+    folder = inside if inside.is_dir() else PLUGIN_FOLDER.parent / "docs"
+    translated = folder / f"guide.{language[:2]}.md"
+    return translated if language and translated.is_file() else folder / "guide.md"
+
+
 def engine_source() -> Path:
     """Folder with the engine's ``pyproject.toml``, ``src`` and ``constraints.txt``."""
     inside = PLUGIN_FOLDER / "engine_dist"

@@ -44,10 +44,13 @@ class RSRefSegPlugin:
         from .gui.ahead import Ahead
         from .gui.compat import QAction
         from .gui.engine_watch import EngineWatch
+        from .gui.help import HelpKey
+        from .gui.install_page import InstallPage
         from .gui.messages import Messenger
         from .gui.panel import Panel
         from .gui.results import Results
         from .gui.runs import Runs
+        from .gui.settings_page import SettingsPageFactory
         from .gui.shaping import Shaping
         from .gui.state import PanelState
 
@@ -70,6 +73,12 @@ class RSRefSegPlugin:
         )
         self.panel = Panel(self.iface.mapCanvas(), self.state, self.settings, window)
         self.ahead = Ahead(self.manager, self.state, self.watch, self.panel.place, self._owner)
+        HelpKey(self.panel, "ask")
+        self.install_page = InstallPage(self.settings, self.state, window)
+        self.options_factory = SettingsPageFactory(
+            self.manager, self.install_page.open_page, self.watch.look
+        )
+        self.iface.registerOptionsWidgetFactory(self.options_factory)
         self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.panel)
 
         self.action = QAction(
@@ -85,6 +94,11 @@ class RSRefSegPlugin:
     def unload(self) -> None:
         """Stop what is going on and take everything away again."""
         if self.runs is not None:
+            from .gui.help import close_help
+
+            close_help()
+            self.iface.unregisterOptionsWidgetFactory(self.options_factory)
+            self.install_page.close_for_good()
             self.iface.mapCanvas().extentsChanged.disconnect(self.ahead.view_changed)
             self.ahead.stop()
             self.runs.close()
@@ -131,7 +145,15 @@ class RSRefSegPlugin:
         self.panel.refused.connect(self._refuse)
         self.panel.cancel_asked.connect(self.runs.cancel)
         self.panel.export_asked.connect(self._export)
-        self.panel.install_asked.connect(self.runs.install)
+        self.panel.install_asked.connect(self.install_page.open_page)
+        self.panel.engine_line.settings_asked.connect(self._show_settings)
+        self.runs.install_wanted.connect(self.install_page.open_page)
+        self.runs.install_ended.connect(self.install_page.take_outcome)
+        self.install_page.install_asked.connect(self.runs.install)
+        self.install_page.cancel_asked.connect(self.runs.cancel)
+
+    def _show_settings(self) -> None:
+        self.iface.showOptionsDialog(self.iface.mainWindow(), "rsrefsegSettingsPage")
 
     def _refuse(self, error: InputError) -> None:
         self.messenger.warning(str(error))

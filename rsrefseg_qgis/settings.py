@@ -121,6 +121,30 @@ class Setting(Generic[Value]):
         )
 
 
+class Draft:
+    """A store for values that are not accepted yet, above the accepted ones.
+
+    Args:
+        below: where all that was not changed comes from.
+    """
+
+    def __init__(self, below: Store) -> None:
+        self._below = below
+        self._changed: dict[str, Any] = {}
+
+    def value(self, key: str, default: Any = None) -> Any:
+        """The changed value, else the accepted one, else the default."""
+        return self._changed[key] if key in self._changed else self._below.value(key, default)
+
+    def setValue(self, key: str, value: Any) -> None:
+        """Change a value here only."""
+        self._changed[key] = value
+
+    def remove(self, key: str) -> None:
+        """Let the default hold here."""
+        self._changed[key] = None
+
+
 def as_bool(raw: object) -> bool:
     """A stored value as a bool; raises ValueError when it is none."""
     if isinstance(raw, bool):

@@ -23,7 +23,7 @@ from rsrefseg_qgis.paths import engine_source
 from rsrefseg_qgis.settings import Settings
 
 from . import venv
-from .environment import clean_environment, popen_options
+from .environment import clean_environment, kill_with_children, popen_options
 from .lock import file_lock
 from .pip_errors import classify
 from .pythons import BasePython, find_base_python
@@ -122,8 +122,8 @@ class Installer:
     def _install(self, progress: Progress, cancelled: Cancelled, repair: bool) -> Path:
         progress(0.0, tr("Looking for a Python"))
         base = find_base_python(self.settings.base_python)
-        build = self._torch_build()
-        self._check_space(build)
+        build = self.torch_build()
+        self.check_space(build)
         venv.remove_marker(self.folder)
         progress(0.02, tr("Making an environment from {python}").format(python=base.path))
         with _log_file(self.log_path) as log:
@@ -137,14 +137,20 @@ class Installer:
         progress(1.0, tr("The engine is installed"))
         return python
 
-    def _torch_build(self) -> str:
+    def torch_build(self) -> str:
+        """The build of PyTorch that is wanted: cpu or cuda."""
         chosen = self.settings.torch_build
         if chosen != "auto":
             return chosen
         return "cuda" if has_nvidia_driver() else "cpu"
 
-    def _check_space(self, build: str) -> None:
-        free = shutil.disk_usage(self.folder).free
+    def check_space(self, build: str) -> None:
+        """Refuse a disk that is too full.
+
+        Raises:
+            InstallError: with how much is needed and free.
+        """
+        free = free_bytes(self.folder)
         if free < NEEDED_BYTES[build]:
             raise InstallError(
                 tr(
@@ -211,8 +217,7 @@ class Installer:
             reader.start()
             while process.poll() is None:
                 if cancelled():
-                    process.kill()
-                    process.wait()
+                    kill_with_children(process)
                     raise CancelledError
                 time.sleep(POLL_S)
             reader.join(5.0)
@@ -241,6 +246,13 @@ def pip_commands(python: Path, source: Path, build: str, wheels_folder: str) -> 
     # minutes where a firewall lets only the usual one through. Then the usual one's build is taken.
     torch = [*pip, "--no-deps", "--retries", "2", "--extra-index-url", index]
     return [[*torch, "torch", "torchvision"], [*pip, str(source)]]
+
+
+def free_bytes(folder: Path) -> int:
+    """What is free where a folder is or will be."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
 
 
 def torch_index(build: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from rsrefseg_qgis.errors import tr
 
+from .help import help_button
 from .state import Activity, EngineStatus, EngineView, PanelView
 
 # Legible on light and dark themes.
@@ -43,9 +45,10 @@ def engine_text(view: EngineView) -> str:
 
 
 class EngineLine(QWidget):
-    """A coloured dot, a line of text with details in its tooltip, and a button to install."""
+    """A coloured dot, a line of text with details in its tooltip; install, settings, help."""
 
     install_asked = pyqtSignal()
+    settings_asked = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -69,6 +72,15 @@ class EngineLine(QWidget):
         row.addWidget(self._dot)
         row.addWidget(self.label)
         row.addWidget(self.install_button)
+        self.settings_button = QToolButton()
+        self.settings_button.setObjectName("settingsButton")
+        self.settings_button.setAutoRaise(True)
+        self.settings_button.setIcon(QgsApplication.getThemeIcon("/mActionOptions.svg"))
+        self.settings_button.setToolTip(tr("Settings of RSRefSeg"))
+        self.settings_button.setAccessibleName(tr("Settings of RSRefSeg"))
+        self.settings_button.clicked.connect(self.settings_asked.emit)
+        row.addWidget(self.settings_button)
+        row.addWidget(help_button("ask"))
 
     def show_view(self, view: PanelView) -> None:
         """Show the engine of a view."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qgis.core import QgsApplication, QgsProject, QgsRasterLayer, QgsVectorLayer
-from qgis.PyQt.QtCore import QObject, QTimer
+from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
 from rsrefseg_qgis.engine.manager import EngineManager
 from rsrefseg_qgis.errors import (
@@ -49,6 +49,11 @@ class Runs(QObject):
         shaping: draws the last answer again.
         parent: its owner.
     """
+
+    install_wanted = pyqtSignal()
+    """The user wants to see what installing the engine means."""
+    install_ended = pyqtSignal(object)
+    """`Outcome` of an installation."""
 
     def __init__(
         self,
@@ -103,9 +108,10 @@ class Runs(QObject):
             jobs.append(prepare_export(layer, path, how, layer.name(), context))
         self._start(Activity.EXPORTING, export_task(tuple(jobs)), self._show_export)
 
-    def install(self) -> None:
-        """Install the engine."""
-        task = install_task(self._manager.settings)
+    def install(self, repair: bool = False) -> None:
+        """Install the engine; to repair it, from an empty environment."""
+        task = install_task(self._manager.settings, repair=repair)
+        task.ended.connect(self._on_install_end)
         self._start(Activity.INSTALLING, task, lambda value: self._show_installed())
 
     def cancel(self) -> None:
@@ -181,7 +187,7 @@ class Runs(QObject):
     def _show_failure(self, error: RsRefSegPluginError) -> None:
         if isinstance(error, EngineNotInstalledError):
             text = tr("The engine is not installed yet (about 1.5 GB, once).")
-            self._messenger.offer(text, tr("Install engine…"), self.install)
+            self._messenger.offer(text, tr("Install engine…"), self.install_wanted.emit)
         else:
             self._messenger.error(str(error))
 
@@ -207,6 +213,9 @@ class Runs(QObject):
             self._messenger.warning(warning)
         self._state.change(summary=phrases_text(answer.phrases), result_ids=tuple(layers.values()))
         self._shaping.take(answer, layers)
+
+    def _on_install_end(self, outcome: Outcome) -> None:
+        self.install_ended.emit(outcome)
 
     def _show_export(self, path: Path) -> None:
         self._messenger.success(tr("Exported to {path}.").format(path=path))
