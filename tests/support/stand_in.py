@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from rsrefseg.predict.phrases import tidy_phrases
@@ -121,3 +124,26 @@ class StandIn:
         return PhraseAnswer(
             phrase, probability, probability, best, self.presence, self.unknown_words(phrase)
         )
+
+
+@dataclass(frozen=True)
+class StandInSource:
+    """Gives a cluster's workers a stand-in.
+
+    Attributes:
+        loads: a file that gets a line with the process's number at each loading.
+        slow_s: seconds that each encoding takes.
+    """
+
+    loads: str
+    slow_s: float = 0.0
+
+    def load(self) -> StandIn:
+        with Path(self.loads).open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        model = StandIn()
+        model.on_encode = lambda: time.sleep(self.slow_s)
+        return model
+
+    def pinned(self, _model: ModelInfo, _device: DeviceInfo) -> StandInSource:
+        return self

@@ -11,6 +11,7 @@ RsRefSegError
 ├── ConfigError           a preset or training configuration that cannot be built
 ├── DownloadError         a download that failed or did not verify
 ├── DeviceError           the asked-for device or precision is not there
+├── ClusterError         a cluster that does not answer, or whose workers differ or die
 ├── OutOfMemoryError      the device ran out of memory and no fallback was left
 └── CancelledError        the caller asked to stop
 """
@@ -93,6 +94,13 @@ class DeviceError(RsRefSegError):
 
     code = "no_device"
     http_status = 422
+
+
+class ClusterError(RsRefSegError):
+    """A cluster does not answer, or its workers differ or die."""
+
+    code = "cluster_failed"
+    http_status = 503
 
 
 class OutOfMemoryError(RsRefSegError):

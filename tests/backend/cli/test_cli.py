@@ -9,6 +9,7 @@ import pyogrio
 import pytest
 from rsrefseg import __version__
 from rsrefseg.cli import COMMANDS, main
+from rsrefseg.cli.segment import tidy_arguments
 
 
 @pytest.fixture
@@ -110,6 +111,44 @@ def test_mistakes_get_one_sentence(run, picture, tiny_weights, tmp_path, argumen
     assert said.startswith("Error: ")
     assert sentence in said
     assert not (tmp_path / "out.gpkg").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["a.tif", "--dask"], ["a.tif", "--dask=here"]),
+        (["a.tif", "--dask", "red roofs"], ["a.tif", "--dask=here", "red roofs"]),
+        (["a.tif", "--dask", "--resume"], ["a.tif", "--dask=here", "--resume"]),
+        (["--dask", "tls://h:8786", "a.tif"], ["--dask=tls://h:8786", "a.tif"]),
+        (["--dask=tcp://h:8786", "a.tif"], ["--dask=tcp://h:8786", "a.tif"]),
+        (["a.tif", "the dask"], ["a.tif", "the dask"]),
+    ],
+)
+def test_dask_may_or_may_not_have_an_address(typed, meant):
+    assert tidy_arguments(typed) == meant
+
+
+@pytest.mark.slow
+def test_segment_on_processes_of_this_machine(run, picture, tiny_weights, tmp_path):
+    """The command and the real model in two processes."""
+    output = tmp_path / "out.gpkg"
+    code, _, said = run(
+        "segment", picture, "red roofs", "-o", output, "--weights", tiny_weights, "--threshold",
+        "0.01", "--device", "cpu", "--resolution-m", "0.1", "--dask", "--workers", "2",
+    )  # fmt: skip
+    assert code == 0, said
+    assert "red roofs: 1 polygon" in said
+    assert pyogrio.read_info(output, layer="segments")["total_bounds"] == (
+        350_000, 3_049_955, 350_060, 3_050_000,
+    )  # fmt: skip
+
+
+def test_a_cluster_that_is_not_there_is_said(run, picture, tmp_path, monkeypatch):
+    monkeypatch.setattr("rsrefseg.batch.cluster.WAIT_FOR_SCHEDULER_S", 0.5)
+    out = tmp_path / "out.gpkg"
+    code, _, said = run("segment", picture, "red", "-o", out, "--dask", "tcp://127.0.0.1:9")
+    assert code == 1
+    assert said.startswith("Error: The Dask scheduler tcp://127.0.0.1:9 does not answer")
 
 
 def test_doctor_says_what_there_is(run, tiny_weights):

@@ -6,13 +6,14 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rsrefseg import __version__
 from rsrefseg.batch.folder import JobFolder, differences, digest
 from rsrefseg.errors import InputError, OutputError
-from rsrefseg.geo.raster import RasterSource, open_raster
+from rsrefseg.geo.raster import RasterSource, open_raster, place_of
 from rsrefseg.geo.vector import (
     LAYER_NAME,
     GeoPackageWriter,
@@ -27,15 +28,14 @@ from rsrefseg.predict.plan import ScenePlan, plan_scene
 from rsrefseg.predict.scene import SegmentRequest, presence_threshold, scene_warnings
 from rsrefseg.predict.store import FileStore, WindowStore
 from rsrefseg.predict.timings import Timings
-from rsrefseg.predict.types import Predictor
+from rsrefseg.predict.types import ModelFacts, Predictor
 
 _JOB_KEY = "RSREFSEG_JOB"
 # Of a raster's progress, what the windows are; the rest are the polygons.
 _LOOKING_SHARE = 0.9
 
 Look = Callable[
-    [Predictor, RasterSource, ScenePlan, Sequence[str], FileStore, Timings, Progress, Cancelled],
-    None,
+    [RasterSource, ScenePlan, Sequence[str], FileStore, Timings, Progress, Cancelled], None
 ]
 
 
@@ -110,16 +110,14 @@ def run_job(
     predictor: Predictor,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
-    look_at_windows: Look | None = None,
 ) -> JobReport:
-    """Do a job, or go on with it.
+    """Do a job in this process, or go on with it.
 
     Args:
         job: what to do.
         predictor: the model.
         progress: told the fraction done and a sentence.
         cancelled: asked before each window.
-        look_at_windows: looks at the windows that a store lacks; in this process when None.
 
     Returns:
         What was done; the output is complete.
@@ -130,10 +128,29 @@ def run_job(
         PhraseError: a phrase cannot be used.
         CancelledError: `cancelled` said so; what was done is kept for `resume`.
     """
-    phrases = predictor.check_phrases(job.request.phrases)
+    return run_job_with(job, predictor, partial(look, predictor), progress, cancelled)
+
+
+def run_job_with(
+    job: Job,
+    model: ModelFacts,
+    look_at_windows: Look,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> JobReport:
+    """Do a job whose windows are looked at somewhere else; see `run_job`.
+
+    Args:
+        job: what to do.
+        model: what is known about the model.
+        look_at_windows: has it answer the windows that a store lacks.
+        progress: told the fraction done and a sentence.
+        cancelled: asked before each window.
+    """
+    phrases = model.check_phrases(job.request.phrases)
     if job.request.extent is not None and len(job.sources) > 1:
         raise InputError("An extent goes with one raster: give one raster, or no extent.")
-    identity = _identity(job, phrases, predictor)
+    identity = _identity(job, phrases, model)
     report = JobReport(phrases={phrase: PhraseTotal() for phrase in phrases})
     if job.resume and read_metadata(job.output).get(_JOB_KEY) == digest(identity):
         JobFolder(job.output).remove()
@@ -142,8 +159,8 @@ def run_job(
     check_output(job.output, overwrite=job.overwrite)
     with JobFolder(job.output) as folder, report.timings.measure("total_s"):
         created = _begin(folder, job, identity)
-        run = _Run(job, predictor, phrases, folder, created, report, progress, cancelled)
-        run.look(look_at_windows or look)
+        run = _Run(job, model, phrases, folder, created, report, progress, cancelled)
+        run.look(look_at_windows)
         run.draw(digest(identity))
         folder.remove()
     return report
@@ -163,7 +180,7 @@ def _begin(folder: JobFolder, job: Job, identity: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(str(begun["created"]))
 
 
-def _identity(job: Job, phrases: Sequence[str], predictor: Predictor) -> dict[str, Any]:
+def _identity(job: Job, phrases: Sequence[str], model: ModelFacts) -> dict[str, Any]:
     """All that decides on the polygons, and nothing else."""
     request = asdict(job.request)
     request["phrases"] = list(phrases)
@@ -171,9 +188,9 @@ def _identity(job: Job, phrases: Sequence[str], predictor: Predictor) -> dict[st
     return {
         "rasters": [_fingerprint(source) for source in job.sources],
         "engine_version": __version__,
-        "model": predictor.info.sha256,
-        "device": predictor.device.kind,
-        "precision": predictor.device.precision,
+        "model": model.info.sha256,
+        "device": model.device.kind,
+        "precision": model.device.precision,
         "layer_per_phrase": job.layer_per_phrase,
         **request,
     }
@@ -192,7 +209,7 @@ class _Run:
     def __init__(
         self,
         job: Job,
-        predictor: Predictor,
+        model: ModelFacts,
         phrases: list[str],
         folder: JobFolder,
         created: datetime,
@@ -201,7 +218,7 @@ class _Run:
         cancelled: Cancelled | None,
     ) -> None:
         self._job = job
-        self._predictor = predictor
+        self._model = model
         self._phrases = phrases
         self._folder = folder
         self._created = created
@@ -219,7 +236,6 @@ class _Run:
                 if missing:
                     progress = self._share(number, 0.0, _LOOKING_SHARE)
                     look_at_windows(
-                        self._predictor,
                         raster,
                         plan,
                         self._phrases,
@@ -257,7 +273,7 @@ class _Run:
         writer: GeoPackageWriter,
         names: dict[str, str],
     ) -> None:
-        least = presence_threshold(self._predictor, self._job.request)
+        least = presence_threshold(self._model, self._job.request)
         provenance = self._provenance(self._job.sources[number])
         tell = self._share(number, _LOOKING_SHARE, 1.0)
         any_data = False
@@ -290,11 +306,11 @@ class _Run:
         several = len(self._job.sources) > 1
         about = [f"{raster.name}: {s}" if several else s for s in raster.warnings]
         return about + scene_warnings(
-            self._predictor, self._phrases, len(plan.windows), any_data=any_data
+            self._model, self._phrases, len(plan.windows), any_data=any_data
         )
 
     def _provenance(self, source: str) -> Provenance:
-        info = self._predictor.info
+        info = self._model.info
         return Provenance(info.name, info.sha256, source, __version__, self._created)
 
     def _share(self, number: int, start: float, end: float) -> Progress:
@@ -313,12 +329,8 @@ class _Run:
         source = self._job.sources[number]
         request = self._job.request
         with (
-            open_raster(
-                source if source.startswith("/vsi") else Path(source), read=request.read_options
-            ) as raster,
+            open_raster(place_of(source), read=request.read_options) as raster,
             FileStore(self._folder.path / f"windows-{number}") as store,
         ):
-            plan = plan_scene(
-                raster, self._predictor.info, request.extent, request.ground_resolution_m
-            )
+            plan = plan_scene(raster, self._model.info, request.extent, request.ground_resolution_m)
             yield raster, plan, store

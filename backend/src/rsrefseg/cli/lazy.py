@@ -21,7 +21,7 @@ class LazyCommand(TyperCommand):
 
         Args:
             name: as typed.
-            module: where it is.
+            module: where it is; its `tidy_arguments`, if it has one, may rewrite what was typed.
             attribute: a function with typer annotations, or a Typer app.
             text: its line in the list of commands.
         """
@@ -46,6 +46,9 @@ class LazyCommand(TyperCommand):
         **extra: Any,
     ) -> Any:
         """The real command's context, so that the real command runs in it."""
+        tidy = getattr(importlib.import_module(self._module), "tidy_arguments", None)
+        if tidy is not None:
+            args = tidy(args)
         return self.load().make_context(info_name, args, parent, **extra)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +14,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from rsrefseg.batch.job import Job, JobReport
+    from rsrefseg.predict.look import Progress
     from rsrefseg.predict.types import Predictor
 
 Extent = tuple[float, float, float, float]
+Do = Callable[["Progress"], "JobReport"]
+# What --dask means without an address.
+THIS_MACHINE = "here"
 
 # What each argument and option is, as typer reads it.
 Image = Annotated[
@@ -53,6 +60,17 @@ Bands = Annotated[str, typer.Option(help="auto, false-colour, pan, or numbers su
 Stretch = Annotated[str, typer.Option(help="auto, percentile, min-max, or limits such as 0:3000.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Weights = Annotated[Path | None, typer.Option(help="Weights file; default: the bundled model.")]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[tcp://HOST:PORT]",
+        help="Have a Dask cluster look at the windows; without an address, processes of this "
+        "machine.",
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes for --dask without an address.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output.")]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with a job that was stopped or killed.")
@@ -79,6 +97,8 @@ def segment(
     stretch: Stretch = "auto",
     device: Device = "auto",
     weights: Weights = None,
+    dask: Dask = None,
+    workers: Workers = None,
     overwrite: Overwrite = False,
     resume: Resume = False,
 ) -> None:
@@ -106,59 +126,112 @@ def segment(
         stretch=stretch,
     )
     sources = tuple(find_rasters([image]))
-    run(Job(sources, request, output, layer_per_phrase, overwrite, resume), device, weights)
+    job = Job(sources, request, output, layer_per_phrase, overwrite, resume)
+    run(job, Place(device, weights, dask, workers))
 
 
-def run(job: Job, device: str, weights: Path | None) -> None:
+def tidy_arguments(arguments: Sequence[str]) -> list[str]:
+    """`--dask` with or without an address as an option that always has a value.
+
+    Only what looks like an address counts as one, so that a phrase may follow.
+    """
+    tidy: list[str] = []
+    for argument in arguments:
+        if tidy and tidy[-1] == "--dask":
+            is_address = "://" in argument
+            tidy[-1] = f"--dask={argument if is_address else THIS_MACHINE}"
+            if is_address:
+                continue
+        tidy.append(argument)
+    if tidy and tidy[-1] == "--dask":
+        tidy[-1] = f"--dask={THIS_MACHINE}"
+    return tidy
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the model runs.
+
+    Attributes:
+        device: auto, cpu, cuda or mps.
+        weights: a weights file; the bundled one when None.
+        dask: a scheduler's address, or `THIS_MACHINE`; in this process when None.
+        workers: processes of this machine for Dask; a few when None.
+    """
+
+    device: str = "auto"
+    weights: Path | None = None
+    dask: str | None = None
+    workers: int | None = None
+
+
+def run(job: Job, place: Place) -> None:
     """Do a job with progress on the terminal.
 
     Args:
         job: what to do.
-        device: auto, cpu, cuda or mps.
-        weights: a weights file; the bundled one when None.
+        place: where the model runs.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from rsrefseg.batch.job import run_job
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
     check_early(job)
-    with console.status("Loading the model."):
-        predictor = _load(job, device, weights)
     columns = (BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
-    with Progress(
-        *columns, TextColumn("{task.description}"), console=console, transient=True
-    ) as bar:
-        task = bar.add_task("Looking.", total=1.0)
+    with _ready(job, place, console) as do:
+        with Bar(
+            *columns, TextColumn("{task.description}"), console=console, transient=True
+        ) as bar:
+            task = bar.add_task("Looking.", total=1.0)
 
-        def progress(fraction: float, sentence: str) -> None:
-            bar.update(task, completed=fraction, description=sentence)
+            def progress(fraction: float, sentence: str) -> None:
+                bar.update(task, completed=fraction, description=sentence)
 
-        report = run_job(job, predictor, progress)
-    _print(console, report, job.output)
+            report = do(progress)
+        _print(console, report, job.output)
+
+
+@contextmanager
+def _ready(job: Job, place: Place, console: Console) -> Iterator[Do]:
+    """What does the job, its model loaded, here or on a cluster."""
+    from rsrefseg.batch.job import precision_of, run_job
+
+    begun = precision_of(job.output) if job.resume and place.device == "auto" else None
+    device, precision = begun or (place.device, "auto")
+    if place.dask is None:
+        with console.status("Loading the model."):
+            predictor = _load(place.weights, device, precision)
+        yield lambda progress: run_job(job, predictor, progress)
+        return
+    from rsrefseg.batch.cluster import connected, run_job_on
+    from rsrefseg.batch.worker import WeightsSource
+
+    weights = None if place.weights is None else str(place.weights.resolve())
+    source = WeightsSource(weights, device, precision)
+    address = None if place.dask == THIS_MACHINE else place.dask
+    with ExitStack() as stack:
+        with console.status("Waiting for the workers."):
+            client = stack.enter_context(connected(address, place.workers))
+        yield lambda progress: run_job_on(client, job, source, progress)
 
 
 def check_early(job: Job) -> None:
     """Meet the usual mistakes before the model is loaded."""
-    from rsrefseg.geo.raster import open_raster
+    from rsrefseg.geo.raster import open_raster, place_of
     from rsrefseg.geo.vector import check_output
 
     # What is there already may be this very job's, complete: the job finds out.
     check_output(job.output, overwrite=job.overwrite or job.resume)
     for source in job.sources:
-        place = source if source.startswith("/vsi") else Path(source)
-        with open_raster(place, read=job.request.read_options):
+        with open_raster(place_of(source), read=job.request.read_options):
             pass
 
 
-def _load(job: Job, device: str, weights: Path | None) -> Predictor:
-    from rsrefseg.batch.job import precision_of
+def _load(weights: Path | None, device: str, precision: str) -> Predictor:
     from rsrefseg.predict.segmenter import Segmenter
     from rsrefseg.weights.files import bundled_weights
 
-    begun = precision_of(job.output) if job.resume and device == "auto" else None
-    device, precision = begun or (device, "auto")
     return Segmenter.from_file(weights or bundled_weights(), device=device, precision=precision)
 
 

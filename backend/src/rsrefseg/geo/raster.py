@@ -118,6 +118,7 @@ class RasterSource:
         self._dataset = dataset
         self._stretch: Stretch | None = None
         self.name = name
+        self.location: str = dataset.name
         self.width: int = dataset.width
         self.height: int = dataset.height
         self.count: int = dataset.count
@@ -259,6 +260,11 @@ class RasterSource:
             f"The pixels of {self.name} cannot be read: the file is damaged or cut short, "
             "fetch or make it again."
         )
+
+
+def place_of(name: str) -> str | Path:
+    """What to open for a raster's name: a GDAL name as it is, anything else as a file."""
+    return name if name.startswith("/vsi") else Path(name)
 
 
 @contextmanager
