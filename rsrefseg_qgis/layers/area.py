@@ -48,6 +48,10 @@ class Area:
         box = QgsGeometry.fromRect(QgsRectangle(*extent))
         return bool(self._engine.intersects(box.constGet()))
 
+    def part(self, geometry: QgsGeometry) -> QgsGeometry:
+        """The part of a polygon that lies inside, empty when there is none."""
+        return polygons_of(geometry.intersection(self._geometry))
+
     def cut(
         self, features: Iterable[QgsFeature], measure: Measure, min_area_m2: float
     ) -> list[QgsFeature]:
@@ -56,7 +60,7 @@ class Area:
         for feature in features:
             geometry = feature.geometry()
             if not self._engine.contains(geometry.constGet()):
-                geometry = polygons_of(geometry.intersection(self._geometry))
+                geometry = self.part(geometry)
                 if geometry.isEmpty() or measure.area(geometry) < min_area_m2:
                     continue
                 feature.setGeometry(geometry)

@@ -51,7 +51,7 @@ class FoundPolygon:
 
 def result_fields() -> QgsFields:
     """The fields of every result layer, in order."""
-    text, number, time = _field_types()
+    text, number, time, _ = field_types()
     fields = QgsFields()
     for name, kind in (
         ("phrase", text),
@@ -175,14 +175,15 @@ def _ring(points: Sequence[Sequence[float]]) -> QgsLineString:
     )
 
 
-def _field_types() -> tuple[Any, Any, Any]:
-    """Text, number and time as QGIS's version wants them."""
+def field_types() -> tuple[Any, Any, Any, Any]:
+    """Text, number, time and whole number as QGIS's version wants them."""
     if Qgis.QGIS_VERSION_INT >= 33800:
         from qgis.PyQt.QtCore import QMetaType
 
         kinds = QMetaType.Type
-        return kinds.QString, kinds.Double, kinds.QDateTime
-    return QVariant.Type.String, QVariant.Type.Double, QVariant.Type.DateTime
+        return kinds.QString, kinds.Double, kinds.QDateTime, kinds.LongLong
+    types = QVariant.Type
+    return types.String, types.Double, types.DateTime, types.LongLong
 
 
 def _metadata(record: RunRecord, crs: QgsCoordinateReferenceSystem) -> QgsLayerMetadata:

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from qgis.core import (
+    QgsFeature,
+    QgsFeatureRequest,
     QgsProcessing,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
+    QgsProcessingFeatureSource,
     QgsProcessingFeedback,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFeatureSource,
@@ -165,11 +168,17 @@ class RSRefSegAlgorithm(QgsProcessingAlgorithm):
         if source is None:
             return None
         return area_of(
-            (feature.geometry() for feature in source.getFeatures()),
+            (feature.geometry() for feature in features_of(source)),
             source.sourceCrs(),
             snapshot.crs,
             context.transformContext(),
         )
+
+
+def features_of(source: QgsProcessingFeatureSource) -> list[QgsFeature]:
+    """A layer's features, or those selected, invalid polygons too: they are repaired later."""
+    flag = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks
+    return list(source.getFeatures(QgsFeatureRequest(), flag))
 
 
 @contextmanager

@@ -44,11 +44,18 @@ class RSRefSegProvider(QgsProcessingProvider):
     def loadAlgorithms(self) -> None:
         """Add all algorithms."""
         from .encode_ahead import EncodeAhead
+        from .evaluate_layer import EvaluateLayer
         from .probability_raster import ProbabilityRaster
         from .segment_by_phrase import SegmentByPhrase
         from .segment_many import SegmentMany
 
-        for algorithm in (SegmentByPhrase, SegmentMany, ProbabilityRaster, EncodeAhead):
+        for algorithm in (
+            SegmentByPhrase,
+            SegmentMany,
+            ProbabilityRaster,
+            EncodeAhead,
+            EvaluateLayer,
+        ):
             self.addAlgorithm(algorithm(self._manager))
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:

@@ -37,7 +37,7 @@ from rsrefseg_qgis.tasks.many import (
 from rsrefseg_qgis.tasks.phrases import SEPARATOR, split_phrases
 from rsrefseg_qgis.tasks.sentences import unknown_text
 
-from .base import FeedbackMonitor, RSRefSegAlgorithm, told_to_processing
+from .base import FeedbackMonitor, RSRefSegAlgorithm, features_of, told_to_processing
 from .loading import PostProcessor
 
 
@@ -217,7 +217,7 @@ class SegmentMany(RSRefSegAlgorithm):
             crs=crs,
             within=()
             if within is None
-            else tuple(feature.geometry() for feature in within.getFeatures()),
+            else tuple(feature.geometry() for feature in features_of(within)),
             within_crs=crs if within is None else within.sourceCrs(),
             context=context.transformContext(),
             ground_resolution_m=self.number_or_none(parameters, self.RESOLUTION, context),
@@ -249,7 +249,7 @@ class SegmentMany(RSRefSegAlgorithm):
             fields = self.parameterAsFields(parameters, self.PHRASE_FIELD, context)
             if not fields:
                 raise PhraseError(tr("Say which field of the layer holds the phrases."))
-            values = (feature[fields[0]] for feature in source.getFeatures())
+            values = (feature[fields[0]] for feature in features_of(source))
             parts += [value for value in values if isinstance(value, str)]
         phrases = split_phrases(SEPARATOR.join(parts))
         if not phrases:
