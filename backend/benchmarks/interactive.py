@@ -208,7 +208,7 @@ def measure(title: str, weights: Path, folder: Path, repeat: int, firsts: int) -
         share = values["outside_model_share"]
         print(f"  {name:<32}{values['median_s'] * 1000:>10.1f} ms{share:>8.0%} outside the model")
     rounded = {name: round(value, 3) for name, value in starting.items()}
-    return {"device": about, "cold_start": rounded, "steps": figures}
+    return {"title": f"{title} ({about})", "cold_start": rounded, "steps": figures}
 
 
 def ratios(tiny: dict, large: dict | None) -> dict[str, float]:
@@ -282,6 +282,7 @@ def main() -> None:
     rethreshold_s = tiny["steps"]["re-threshold"]["median_s"]
     judge(found, rethreshold_s)
     report |= {"tiny": tiny, "large": large, "ratios": found, "rethreshold_s": rethreshold_s}
+    report["targets"] = TARGETS
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 

@@ -1,0 +1,111 @@
+"""Puts what the last benchmarks measured into the marked blocks of the docs.
+
+    python tools/bench_docs.py
+
+A block lies between ``<!-- bench:NAME -->`` and ``<!-- /bench -->`` and is made from
+build/bench/NAME.json; those whose benchmark did not run stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCH = ROOT / "build" / "bench"
+PAGES = (ROOT / "docs" / "performance.md", ROOT / "docs" / "reliability.md")
+BLOCK = re.compile(r"(<!-- bench:(\w+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
+
+
+def interactive(report: dict[str, Any]) -> str:
+    """What each step takes, and the ratios beside their targets."""
+    machine = report["machine"]
+    lines = [
+        f"Measured on {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
+        f"Python {machine['python']}, load before the start {machine['load_before']}.",
+        "",
+        "| Step | " + " | ".join(model["title"] for model in models(report)) + " |",
+        "| --- |" + " ---: |" * len(models(report)),
+        row("engine's start to listening", report, lambda m: s(m["cold_start"]["listening_s"])),
+        row("… to ready, model loaded and tried", report, lambda m: s(m["cold_start"]["ready_s"])),
+    ]
+    for step in report["tiny"]["steps"]:
+        lines.append(row(step, report, lambda model, step=step: timed(model["steps"].get(step))))
+    lines += ["", "| Ratio | Measured | Target |", "| --- | ---: | ---: |"]
+    for name, value in report["ratios"].items():
+        lines.append(f"| `{name}` | {value:.3f} | {report['targets'][name]:.3f} |")
+    return "\n".join(lines)
+
+
+def models(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """The models that were measured."""
+    return [report[key] for key in ("tiny", "large") if report.get(key)]
+
+
+def row(name: str, report: dict[str, Any], cell: Callable[[dict[str, Any]], str]) -> str:
+    """A line with a cell for each model."""
+    return f"| {name} | " + " | ".join(cell(model) for model in models(report)) + " |"
+
+
+def timed(step: dict[str, float] | None) -> str:
+    """A step's median, and the share of it that the model did not take."""
+    if step is None:
+        return ""
+    return f"{s(step['median_s'])} ({step['outside_model_share']:.0%} outside the model)"
+
+
+def s(seconds: float) -> str:
+    """Seconds as a person reads them."""
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def load(report: dict[str, Any]) -> str:
+    """Clients, requests, faults and what was lost."""
+    counted, tests = report["counted"], report["tests"]
+    run = counted["load"]
+    lost = report["ratios"]["lost_over_requests"] * run["requests"]
+    answered = run["segment"] + run["upload"] + run["encode"] + run.get("too late to cancel", 0)
+    rows = [
+        ("clients at once", run["clients"]),
+        ("requests", run["requests"]),
+        ("… answered, each as when asked alone", answered),
+        ("… cancelled", run["cancelled"]),
+        ("… lost", round(lost)),
+        ("redrawn from kept probabilities beside them", run["redrawn"]),
+        ("memory grew by", f"{run['growth_bytes'] / 1e6:.0f} MB"),
+        ("clients killed (`kill -9`) at random moments", counted["client_kills"]["kills"]),
+        ("engines killed at random moments", counted["engine_kills"]["kills"]),
+        ("programs killed that had started an engine", counted["parent_kills"]["kills"]),
+        ("tests of hostile and broken uploads", f"{tests['hostile']['tests']:.0f}"),
+        ("schemathesis: operations x modes", f"{tests['schema']['tests']:.0f}"),
+        ("tests that failed", f"{report['ratios']['failed_tests']:.0f}"),
+    ]
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    return f"| What | Number |\n| --- | ---: |\n{table}"
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], str]] = {"interactive": interactive, "load": load}
+
+
+def main() -> None:
+    """Fills every block for which there are figures."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+
+        def fill(found: re.Match[str]) -> str:
+            path = BENCH / f"{found[2]}.json"
+            if found[2] not in TABLES or not path.is_file():
+                print(f"{found[2]}: no figures, left as it is")
+                return found[0]
+            report = json.loads(path.read_text(encoding="utf-8"))
+            print(f"{found[2]}: filled")
+            return f"{found[1]}{TABLES[found[2]](report)}\n{found[3]}"
+
+        page.write_text(BLOCK.sub(fill, text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
