@@ -53,6 +53,7 @@ class RSRefSegPlugin:
         from .gui.settings_page import SettingsPageFactory
         from .gui.shaping import Shaping
         from .gui.state import PanelState
+        from .gui.workbench import Workbench
 
         self.initProcessing()
         window = self.iface.mainWindow()
@@ -72,6 +73,17 @@ class RSRefSegPlugin:
             self._owner,
         )
         self.panel = Panel(self.iface.mapCanvas(), self.state, self.settings, window)
+        self.workbench = Workbench(
+            self.iface,
+            self.manager,
+            self.state,
+            self.messenger,
+            self.results,
+            self.shaping,
+            self.runs,
+            self.panel,
+            self._owner,
+        )
         self.ahead = Ahead(self.manager, self.state, self.watch, self.panel.place, self._owner)
         HelpKey(self.panel, "ask")
         self.install_page = InstallPage(self.settings, self.state, window)
@@ -101,6 +113,7 @@ class RSRefSegPlugin:
             self.install_page.close_for_good()
             self.iface.mapCanvas().extentsChanged.disconnect(self.ahead.view_changed)
             self.ahead.stop()
+            self.workbench.close()
             self.runs.close()
             self.shaping.close()
             self.results.clear()
@@ -141,7 +154,6 @@ class RSRefSegPlugin:
         self.panel.asked.connect(self.runs.ask)
         self.panel.results_list.hovered.connect(self.results.highlight)
         self.panel.results_list.kept_changed.connect(self.results.keep)
-        self.panel.shape_box.shaped.connect(self.shaping.shape)
         self.panel.refused.connect(self._refuse)
         self.panel.cancel_asked.connect(self.runs.cancel)
         self.panel.export_asked.connect(self._export)

@@ -6,18 +6,17 @@ from html import escape
 
 from qgis.core import QgsApplication, QgsMapLayer, QgsMapLayerProxyModel, QgsRasterLayer
 from qgis.gui import (
+    QgsCollapsibleGroupBox,
     QgsDockWidget,
     QgsFilterLineEdit,
     QgsMapCanvas,
     QgsMapLayerComboBox,
-    QgsScrollArea,
 )
-from qgis.PyQt.QtCore import QSize, QStringListModel, Qt, pyqtSignal
+from qgis.PyQt.QtCore import QStringListModel, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import (
     QCompleter,
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QLabel,
     QProgressBar,
@@ -33,37 +32,18 @@ from rsrefseg_qgis.settings import Settings
 from rsrefseg_qgis.tasks.phrases import split_phrases
 from rsrefseg_qgis.tasks.reshape import Shape
 
+from .answer_box import AnswerBox, line
 from .engine_line import EngineLine
 from .extent import ExtentChooser
 from .history import PhraseHistory
+from .history_box import HistoryBox
+from .panel_scroll import VerticalScroll
+from .relation_box import RelationBox
 from .request import AskedExtent, AskRequest, ExtentMode
-from .results_list import ResultsList
-from .shape_box import ShapeBox
 from .state import Activity, PanelState, PanelView
 
 EXAMPLES = ("all buildings", "the red-roofed building left of the road")
 SHOWN_EXAMPLES = 3
-
-
-class VerticalScroll(QgsScrollArea):
-    """Scrolls up and down only, and is never so narrow that something is cut.
-
-    Args:
-        body: what is scrolled.
-    """
-
-    def __init__(self, body: QWidget) -> None:
-        super().__init__()
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setWidget(body)
-
-    def minimumSizeHint(self) -> QSize:
-        """The body's width, any height."""
-        hint = super().minimumSizeHint()
-        bar = self.verticalScrollBar().sizeHint().width()
-        return QSize(self.widget().minimumSizeHint().width() + bar, hint.height())
 
 
 class Panel(QgsDockWidget):
@@ -82,6 +62,8 @@ class Panel(QgsDockWidget):
     """`InputError`: what was typed or chosen cannot be asked."""
     cancel_asked = pyqtSignal()
     export_asked = pyqtSignal()
+    add_asked = pyqtSignal()
+    guess_asked = pyqtSignal()
     install_asked = pyqtSignal()
 
     def __init__(
@@ -134,15 +116,18 @@ class Panel(QgsDockWidget):
             raise PhraseError(
                 tr("Type what to look for, such as “{example}”.").format(example=tr(EXAMPLES[0]))
             )
-        shape = self.shape_box.shape
         return AskRequest(
             layer_id=layer_id,
             phrases=phrases,
             extent=extent,
-            threshold=shape.threshold,
-            min_area_m2=shape.min_area_m2,
-            simplify_m=shape.simplify_m,
+            shape=self.shape_box.shape,
+            relation=self.relation_box.asked(),
         )
+
+    def show_request(self, request: AskRequest) -> None:
+        """Show what is asked without having been typed."""
+        self.phrase_edit.setText("; ".join(request.phrases))
+        self.shape_box.set_shape(request.shape)
 
     def close_for_good(self) -> None:
         """Leave nothing behind on the map and in the state."""
@@ -158,11 +143,13 @@ class Panel(QgsDockWidget):
         column.setSpacing(8)
         column.addLayout(self._where(canvas))
         column.addLayout(self._what())
+        column.addWidget(self._relation())
         column.addLayout(self._buttons())
         column.addWidget(self._progress())
-        column.addWidget(self._result())
+        column.addWidget(self._answer())
+        column.addWidget(self._history_group())
         column.addStretch(1)
-        column.addWidget(_line())
+        column.addWidget(line())
         self.engine_line = EngineLine()
         column.addWidget(self.engine_line)
         self.setWidget(VerticalScroll(body))
@@ -246,36 +233,45 @@ class Panel(QgsDockWidget):
         column.addWidget(self.progress_label)
         return self._progress_box
 
-    def _result(self) -> QWidget:
-        self.result_label = QLabel()
-        self.result_label.setObjectName("resultLabel")
-        self.result_label.setWordWrap(True)
-        self.result_label.setAccessibleName(tr("Result"))
-        self.results_list = ResultsList()
+    def _relation(self) -> QWidget:
+        self.relation_box = RelationBox()
+        group = QgsCollapsibleGroupBox(tr("Beside your own data"))
+        group.setObjectName("rsrefsegRelationGroup")
+        group.setToolTip(tr("Keep only what lies so to the features of a layer of yours"))
+        group.setCollapsed(True)
+        QVBoxLayout(group).addWidget(self.relation_box)
+        return group
+
+    def _answer(self) -> QWidget:
         settings = self._settings
-        self.shape_box = ShapeBox(
+        self.answer_box = AnswerBox(
             Shape(settings.threshold, settings.min_area_m2, settings.simplify_m)
         )
-        self.export_button = QPushButton(tr("Export to GeoPackage…"))
-        self.export_button.setObjectName("exportButton")
-        self.export_button.setIcon(QgsApplication.getThemeIcon("/mActionFileSave.svg"))
-        self.export_button.setToolTip(tr("Write the result into a GeoPackage"))
-        self._result_box = QWidget()
-        column = QVBoxLayout(self._result_box)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addWidget(_line())
-        column.addWidget(self.result_label)
-        column.addWidget(self.results_list)
-        column.addWidget(self.shape_box)
-        column.addWidget(self.export_button)
-        return self._result_box
+        self.result_label = self.answer_box.label
+        self.results_list = self.answer_box.results_list
+        self.heat_button = self.answer_box.heat_button
+        self.point_bar = self.answer_box.point_bar
+        self.shape_box = self.answer_box.shape_box
+        self.add_button = self.answer_box.add_button
+        self.export_button = self.answer_box.export_button
+        return self.answer_box
+
+    def _history_group(self) -> QWidget:
+        self.history_box = HistoryBox()
+        self._history_group_box = QgsCollapsibleGroupBox(tr("History"))
+        self._history_group_box.setObjectName("rsrefsegHistoryGroup")
+        self._history_group_box.setToolTip(tr("The runs of this project"))
+        self._history_group_box.setCollapsed(True)
+        QVBoxLayout(self._history_group_box).addWidget(self.history_box)
+        return self._history_group_box
 
     def _connect(self) -> None:
         self.segment_button.clicked.connect(self._ask)
         self.phrase_edit.returnPressed.connect(self._ask)
         self.cancel_button.clicked.connect(self.cancel_asked.emit)
         self.export_button.clicked.connect(self.export_asked.emit)
+        self.add_button.clicked.connect(self.add_asked.emit)
+        self.answer_box.guess_button.clicked.connect(self.guess_asked.emit)
         self.engine_line.install_asked.connect(self.install_asked.emit)
         self.examples_label.linkActivated.connect(self._take_example)
         self.extent.changed.connect(self._remember_extent)
@@ -320,11 +316,9 @@ class Panel(QgsDockWidget):
         self.progress_bar.setRange(0, 100 if view.fraction > 0 else 0)
         self.progress_bar.setValue(round(100 * view.fraction))
         self.progress_label.setText(view.message)
-        self._result_box.setVisible(bool(view.summary))
-        self.result_label.setText(view.summary)
-        self.results_list.setVisible(bool(view.candidates))
-        self.results_list.show_candidates(view.candidates)
-        self.export_button.setEnabled(idle and bool(view.result_ids))
+        self.answer_box.show_view(view)
+        self._history_group_box.setVisible(bool(view.history))
+        self.history_box.show_runs(view.history)
         self.engine_line.show_view(view)
         self._show_examples(view.engine.examples or tuple(tr(text) for text in EXAMPLES))
 
@@ -335,10 +329,3 @@ class Panel(QgsDockWidget):
         text = tr("Try: {examples}").format(examples=links)
         if self.examples_label.text() != text:
             self.examples_label.setText(text)
-
-
-def _line() -> QFrame:
-    line = QFrame()
-    line.setFrameShape(QFrame.Shape.HLine)
-    line.setFrameShadow(QFrame.Shadow.Sunken)
-    return line

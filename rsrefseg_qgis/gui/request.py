@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from qgis.core import QgsReferencedRectangle
+
+from rsrefseg_qgis.layers.relations import Relation
+from rsrefseg_qgis.tasks.prompts import Prompts
+from rsrefseg_qgis.tasks.reshape import Shape
 
 
 class ExtentMode(enum.Enum):
@@ -33,6 +37,21 @@ class AskedExtent:
 
 
 @dataclass(frozen=True)
+class AskedRelation:
+    """How polygons lie to a vector layer.
+
+    Attributes:
+        relation: how.
+        layer_id: the layer.
+        distance_m: for “within”.
+    """
+
+    relation: Relation
+    layer_id: str
+    distance_m: float = 0.0
+
+
+@dataclass(frozen=True)
 class AskRequest:
     """Phrases to find in a layer.
 
@@ -40,14 +59,16 @@ class AskRequest:
         layer_id: the raster layer.
         phrases: what to look for, at least one.
         extent: where.
-        threshold: probability from which a pixel counts.
-        min_area_m2: smaller polygons are left out.
-        simplify_m: tolerance of outline simplification.
+        shape: how polygons are drawn.
+        relation: how polygons lie to a layer of the user's own; None for any.
+        prompts: clicks and a box, in the raster's CRS.
+        refines: the answer takes the place of the last one.
     """
 
     layer_id: str
     phrases: tuple[str, ...]
     extent: AskedExtent
-    threshold: float = 0.5
-    min_area_m2: float = 0.0
-    simplify_m: float = 0.0
+    shape: Shape = field(default_factory=Shape)
+    relation: AskedRelation | None = None
+    prompts: Prompts = field(default_factory=Prompts)
+    refines: bool = False

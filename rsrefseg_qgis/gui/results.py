@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from qgis.core import QgsFeature, QgsProject, QgsVectorLayer
+from qgis.core import QgsFeature, QgsGeometry, QgsProject, QgsVectorLayer
 from qgis.gui import QgsHighlight, QgsMapCanvas
-from qgis.PyQt.QtCore import QObject
+from qgis.PyQt.QtCore import QObject, pyqtSignal
 from qgis.PyQt.QtGui import QColor
+
+from rsrefseg_qgis.layers.result import refill
 
 from .state import Candidate, PanelState
 
@@ -24,6 +26,9 @@ class Results(QObject):
         parent: its owner.
     """
 
+    changed = pyqtSignal()
+    """Other candidates are shown."""
+
     def __init__(self, canvas: QgsMapCanvas, state: PanelState, parent: QObject) -> None:
         super().__init__(parent)
         self._canvas = canvas
@@ -36,6 +41,7 @@ class Results(QObject):
         self._features = {}
         self.highlight(None)
         self._state.change(candidates=())
+        self.changed.emit()
 
     def add(self, layer: QgsVectorLayer, phrase: str, features: Sequence[QgsFeature]) -> None:
         """Take a phrase's polygons; the best one is number 1."""
@@ -52,6 +58,15 @@ class Results(QObject):
             for number, feature in enumerate(ranked, 1)
         )
         self._state.change(candidates=self._state.view.candidates + new)
+        self.changed.emit()
+
+    def outlines(self) -> list[tuple[Candidate, QgsGeometry]]:
+        """The candidates with their geometries, in their layers' CRS."""
+        return [
+            (item, self._features[item.layer_id][item.number - 1].geometry())
+            for item in self._state.view.candidates
+            if item.layer_id in self._features
+        ]
 
     def keep(self, layer_id: str, number: int, kept: bool) -> None:
         """Keep a candidate in its layer, or leave it out."""
@@ -65,13 +80,7 @@ class Results(QObject):
         )
         wanted = {item.number for item in candidates if item.layer_id == layer_id and item.kept}
         features = self._features.get(layer_id, ())
-        provider = layer.dataProvider()
-        provider.truncate()
-        provider.addFeatures(
-            [QgsFeature(item) for number, item in enumerate(features, 1) if number in wanted]
-        )
-        layer.updateExtents()
-        layer.triggerRepaint()
+        refill(layer, [item for number, item in enumerate(features, 1) if number in wanted])
         self._state.change(candidates=candidates)
 
     def forget(self, layer_ids: set[str]) -> None:

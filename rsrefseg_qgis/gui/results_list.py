@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from qgis.PyQt.QtCore import QEvent, QLocale, Qt, pyqtSignal
+from collections.abc import Mapping
+
+from qgis.PyQt.QtCore import QEvent, QLocale, QSize, Qt, pyqtSignal
+from qgis.PyQt.QtGui import QIcon, QPixmap
 from qgis.PyQt.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -17,7 +20,8 @@ from rsrefseg_qgis.tasks.sentences import area_text
 from .state import Candidate
 
 KEY = Qt.ItemDataRole.UserRole
-SHOWN_ROWS = 8
+SHOWN_ROWS = 6
+PICTURE_PX = 32
 
 
 class ResultsList(QTreeWidget):
@@ -37,6 +41,7 @@ class ResultsList(QTreeWidget):
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)
         self.setMouseTracking(True)
+        self.setIconSize(QSize(PICTURE_PX, PICTURE_PX))
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -57,8 +62,17 @@ class ResultsList(QTreeWidget):
             self._fill()
         self.blockSignals(False)
         rows = min(max(self.topLevelItemCount(), 1), SHOWN_ROWS)
-        height = self.sizeHintForRow(0) if self.topLevelItemCount() else 20
+        height = max(self.sizeHintForRow(0), PICTURE_PX + 2) if self.topLevelItemCount() else 20
         self.setFixedHeight(self.header().sizeHint().height() + rows * height + 4)
+
+    def show_pictures(self, pictures: Mapping[tuple[str, int], QPixmap]) -> None:
+        """Show small pictures beside the candidates with these keys."""
+        self.blockSignals(True)
+        for index, candidate in enumerate(self._shown):
+            picture = pictures.get(candidate.key)
+            if picture is not None:
+                self.topLevelItem(index).setIcon(0, QIcon(picture))
+        self.blockSignals(False)
 
     def _fill(self) -> None:
         self.clear()
@@ -74,6 +88,7 @@ class ResultsList(QTreeWidget):
                 row.setTextAlignment(
                     column, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 )
+            row.setSizeHint(0, QSize(0, PICTURE_PX + 2))
             row.setToolTip(0, candidate.phrase)
             row.setData(0, KEY, candidate)
             row.setCheckState(0, _check(candidate))

@@ -29,6 +29,7 @@ from rsrefseg_qgis.tasks.sentences import nothing_text, phrases_text, unknown_te
 
 from .engine_watch import EngineWatch
 from .messages import Messenger
+from .relation_box import rule_for
 from .request import AskedExtent, AskRequest, ExtentMode
 from .results import Results
 from .shaping import Shaping
@@ -50,6 +51,10 @@ class Runs(QObject):
         parent: its owner.
     """
 
+    begun = pyqtSignal(object)
+    """`AskRequest` that is being worked at."""
+    answered = pyqtSignal(object)
+    """`SegmentAnswer` that is shown."""
     install_wanted = pyqtSignal()
     """The user wants to see what installing the engine means."""
     install_ended = pyqtSignal(object)
@@ -89,7 +94,9 @@ class Runs(QObject):
             self._messenger.error(str(error))
             return
         self._raster_id = request.layer_id
-        self._start(Activity.ASKING, segment_task(job, self._manager), self._show_answer)
+        show = self._show_refined if request.refines else self._show_answer
+        self._start(Activity.ASKING, segment_task(job, self._manager), show)
+        self.begun.emit(request)
 
     def export(self, layer_ids: tuple[str, ...], path: Path, mode: ExportMode) -> None:
         """Write result layers into a GeoPackage, each under its own name."""
@@ -145,9 +152,12 @@ class Runs(QObject):
             extent=extent,
             phrases=request.phrases,
             resolution=resolution,
-            threshold=request.threshold,
-            min_area_m2=request.min_area_m2,
-            simplify_m=request.simplify_m,
+            threshold=request.shape.threshold,
+            min_area_m2=request.shape.min_area_m2,
+            simplify_m=request.shape.simplify_m,
+            right_angles=request.shape.right_angles,
+            prompts=request.prompts,
+            rule=rule_for(request.relation),
         )
 
     def _start(self, activity: Activity, task: BaseTask, show: Callable[[Any], None]) -> None:
@@ -213,6 +223,12 @@ class Runs(QObject):
             self._messenger.warning(warning)
         self._state.change(summary=phrases_text(answer.phrases), result_ids=tuple(layers.values()))
         self._shaping.take(answer, layers)
+        self.answered.emit(answer)
+
+    def _show_refined(self, answer: SegmentAnswer) -> None:
+        self._watch.take_health(answer.health)
+        self._shaping.refine(answer)
+        self.answered.emit(answer)
 
     def _on_install_end(self, outcome: Outcome) -> None:
         self.install_ended.emit(outcome)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qgis.gui import QgsDoubleSpinBox
 from qgis.PyQt.QtCore import Qt, QTimer, pyqtSignal
-from qgis.PyQt.QtWidgets import QFormLayout, QHBoxLayout, QSlider, QWidget
+from qgis.PyQt.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QSlider, QWidget
 
 from rsrefseg_qgis.errors import tr
 from rsrefseg_qgis.tasks.reshape import Shape
@@ -15,7 +15,7 @@ QUIET_MS = 120
 
 
 class ShapeBox(QWidget):
-    """Three values and what they are for.
+    """A few values and what they are for.
 
     Args:
         shape: what to start with.
@@ -44,6 +44,10 @@ class ShapeBox(QWidget):
         self.threshold.setToolTip(hint)
         self.min_area.setToolTip(tr("Smaller polygons are left out"))
         self.simplify.setToolTip(tr("Outlines are made simpler within this tolerance"))
+        self.right_angles = QCheckBox(tr("Right angles"))
+        self.right_angles.setObjectName("rightAnglesCheck")
+        self.right_angles.setToolTip(tr("Corners become square where that hardly moves an outline"))
+        self.right_angles.setChecked(shape.right_angles)
         row = QHBoxLayout()
         row.addWidget(self.slider, 1)
         row.addWidget(self.threshold)
@@ -54,6 +58,7 @@ class ShapeBox(QWidget):
         form.addRow(tr("Threshold"), row)
         form.addRow(tr("Minimum area"), self.min_area)
         form.addRow(tr("Simplify"), self.simplify)
+        form.addRow("", self.right_angles)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(QUIET_MS)
@@ -62,11 +67,25 @@ class ShapeBox(QWidget):
         self.threshold.valueChanged.connect(self._on_threshold)
         for spin in (self.min_area, self.simplify):
             spin.valueChanged.connect(lambda value: self._timer.start())
+        self.right_angles.toggled.connect(lambda on: self._timer.start())
 
     @property
     def shape(self) -> Shape:
         """The values as they are now."""
-        return Shape(self.threshold.value(), self.min_area.value(), self.simplify.value())
+        return Shape(
+            self.threshold.value(),
+            self.min_area.value(),
+            self.simplify.value(),
+            self.right_angles.isChecked(),
+        )
+
+    def set_shape(self, shape: Shape) -> None:
+        """Show other values; nobody is told."""
+        self.threshold.setValue(shape.threshold)
+        self.min_area.setValue(shape.min_area_m2)
+        self.simplify.setValue(shape.simplify_m)
+        self.right_angles.setChecked(shape.right_angles)
+        self._timer.stop()
 
     def _on_slider(self, value: int) -> None:
         if round(self.threshold.value() * STEPS) != value:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from rsrefseg_qgis.layers.provenance import RunRecord
+
 
 class Activity(enum.Enum):
     """What is going on."""
@@ -86,6 +88,8 @@ class PanelView:
         summary: the last result in a sentence, empty before the first.
         result_ids: ids of the layers of the last result.
         candidates: the polygons of the last result.
+        can_guess: whether the model holds back a guess at what it takes for no match.
+        history: the runs of this project, the newest first.
     """
 
     engine: EngineView = EngineView()
@@ -95,6 +99,8 @@ class PanelView:
     summary: str = ""
     result_ids: tuple[str, ...] = ()
     candidates: tuple[Candidate, ...] = ()
+    can_guess: bool = False
+    history: tuple[RunRecord, ...] = ()
 
 
 Listener = Callable[[PanelView], None]

@@ -91,6 +91,30 @@ def prepare_export(
     )
 
 
+def keep_in_geopackage(
+    layer: QgsVectorLayer, path: Path, context: QgsCoordinateTransformContext
+) -> None:
+    """Move a layer into a table of its own of a GeoPackage; it stays the same layer in QGIS.
+
+    Main thread only; for results, which are small.
+
+    Raises:
+        OutputError: it cannot be written; the layer is left as it is.
+    """
+    there = tables_in(path)
+    wanted = layer.name() or "result"
+    table = next(
+        name
+        for name in (wanted, *(f"{wanted} {number}" for number in range(2, len(there) + 3)))
+        if name.lower() not in {item.lower() for item in there}
+    )
+    mode = ExportMode.NEW_LAYER if path.exists() else ExportMode.NEW_FILE
+    write_geopackage(prepare_export(layer, path, mode, table, context))
+    renderer = layer.renderer().clone()
+    layer.setDataSource(f"{path}|layername={table}", layer.name(), "ogr")
+    layer.setRenderer(renderer)
+
+
 def tables_in(path: Path) -> list[str]:
     """The layers of a GeoPackage; none when it is missing or no GeoPackage."""
     if not path.is_file():

@@ -157,6 +157,31 @@ def add_above(layer: QgsVectorLayer, raster_id: str, project: QgsProject) -> Non
     parent.insertChildNode(position, QgsLayerTreeLayer(layer))
 
 
+def refill(layer: QgsVectorLayer, features: Iterable[QgsFeature]) -> None:
+    """Put other features into a result layer, wherever it is kept. Main thread only.
+
+    Args:
+        layer: the layer; not in an edit session.
+        features: with the fields of results; others of the layer, such as a file's ``fid``, are
+            left to it.
+    """
+    provider = layer.dataProvider()
+    fields = layer.fields()
+    made = []
+    for feature in features:
+        copy = QgsFeature(fields)
+        copy.setGeometry(feature.geometry())
+        for index, field in enumerate(feature.fields()):
+            target = fields.lookupField(field.name())
+            if target >= 0:
+                copy.setAttribute(target, feature.attribute(index))
+        made.append(copy)
+    provider.truncate()
+    provider.addFeatures(made)
+    layer.updateExtents()
+    layer.triggerRepaint()
+
+
 def layer_name(phrase: str) -> str:
     """A phrase as a layer's name: one line, not too long."""
     name = " ".join(phrase.split())

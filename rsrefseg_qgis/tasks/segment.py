@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from qgis.core import QgsFeature
 
@@ -21,12 +21,15 @@ from rsrefseg_qgis.errors import EngineError, tr
 from rsrefseg_qgis.layers.area import Area, Measure
 from rsrefseg_qgis.layers.grid import Extent
 from rsrefseg_qgis.layers.provenance import RunRecord
+from rsrefseg_qgis.layers.relations import RelationRule
 from rsrefseg_qgis.layers.result import FoundPolygon, build_features
 from rsrefseg_qgis.layers.snapshot import LayerSnapshot, crs_wkt
 
 from .base import BaseTask, Monitor
 from .calls import once_more, segment_call
 from .delivery import Pixels, delivered
+from .prompts import Prompts
+from .relate import keep_related
 
 # Which part of the progress is what: reading the layer, then the engine.
 READ_FROM, READ_TO, ENGINE_TO = 0.05, 0.2, 0.98
@@ -46,6 +49,9 @@ class SegmentJob:
         presence_threshold: how likely a match must be for there to be one; None for the model's.
         min_area_m2: smaller polygons are left out.
         simplify_m: tolerance of outline simplification.
+        right_angles: whether corners are made square.
+        prompts: clicks and a box that point at the target.
+        rule: polygons are kept that lie so to a layer of the user's; None for all.
         any_size: a large extent is looked at in full; otherwise it is looked at coarser.
         within: polygons are kept to it; None for all of the extent.
     """
@@ -59,6 +65,9 @@ class SegmentJob:
     presence_threshold: float | None = None
     min_area_m2: float = 0.0
     simplify_m: float = 0.0
+    right_angles: bool = False
+    prompts: Prompts = field(default_factory=Prompts)
+    rule: RelationRule | None = None
     any_size: bool = False
     within: Area | None = None
 
@@ -83,11 +92,13 @@ class PhraseAnswer:
         record: how, for provenance and to run it again.
         features: the polygons with all fields, in the layer's CRS.
         unknown_words: words that the model does not know.
+        left_out: how many polygons do not lie as asked to the user's own layer.
     """
 
     record: RunRecord
     features: tuple[QgsFeature, ...]
     unknown_words: tuple[str, ...]
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -147,6 +158,10 @@ def _segment(job: SegmentJob, manager: EngineManager, monitor: Monitor) -> Segme
             presence_threshold=job.presence_threshold,
             min_area_m2=job.min_area_m2,
             simplify_m=job.simplify_m,
+            right_angles=job.right_angles,
+            points=job.prompts.points,
+            point_labels=job.prompts.point_labels,
+            box=job.prompts.box,
         )
         monitor.report(READ_TO, tr("Looking for “{phrase}”…").format(phrase="; ".join(job.phrases)))
         response = segment_call(client, request, monitor, lambda event: _pass_on(event, monitor))
@@ -191,10 +206,17 @@ def _phrase_answer(
         score=result.score,
         presence=result.presence,
         count=len(result.features),
+        right_angles=job.right_angles,
+        points=job.prompts.points,
+        point_labels=job.prompts.point_labels,
+        box=job.prompts.box,
     )
     polygons = [FoundPolygon(item.geometry, item.score, item.area_m2) for item in result.features]
     features = build_features(record, polygons)
     if job.within is not None:
         features = job.within.cut(features, Measure(snapshot.crs), job.min_area_m2)
         record = dataclasses.replace(record, count=len(features))
-    return PhraseAnswer(record, tuple(features), result.unknown_words)
+    record, kept, left_out = keep_related(
+        record, features, job.rule, snapshot.crs, response.resolution_m
+    )
+    return PhraseAnswer(record, kept, result.unknown_words, left_out)

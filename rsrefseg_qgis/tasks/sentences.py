@@ -33,11 +33,20 @@ def found_text(answer: PhraseAnswer) -> str:
         parts.append(area_text(sum(areas)))
     best = max((feature["score"] for feature in answer.features), default=answer.record.score)
     parts.append(tr("score {score}").format(score=QLocale().toString(best, "f", 2)))
-    return tr("“{phrase}”: {what}").format(phrase=answer.record.phrase, what=" · ".join(parts))
+    if answer.left_out:
+        parts.append(tr("{count} left out").format(count=answer.left_out))
+    text = tr("“{phrase}”: {what}").format(phrase=answer.record.phrase, what=" · ".join(parts))
+    return tr("Best guess for {text}").format(text=text) if answer.record.guess else text
 
 
 def nothing_text(answer: PhraseAnswer) -> str:
     """That nothing matches, and why that may be."""
+    if answer.left_out:
+        return tr("None of {count} polygons for “{phrase}” lies as asked to “{layer}”.").format(
+            count=answer.left_out,
+            phrase=answer.record.phrase,
+            layer=answer.record.related_name,
+        )
     text = tr("Nothing here matches “{phrase}”").format(phrase=answer.record.phrase)
     if answer.record.presence is not None:
         text += tr(" (likelihood of a match: {percent} %)").format(

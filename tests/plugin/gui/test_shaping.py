@@ -33,7 +33,7 @@ def test_minimum_area_leaves_out_the_small_one(answered: Any) -> None:
 
 def test_next_question_uses_the_values(answered: Any) -> None:
     answered.panel.shape_box.min_area.setValue(20.0)
-    assert answered.panel.request().min_area_m2 == 20.0
+    assert answered.panel.request().shape.min_area_m2 == 20.0
 
 
 def test_only_the_last_of_many_wishes_counts(answered: Any) -> None:
