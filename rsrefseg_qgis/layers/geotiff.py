@@ -83,7 +83,7 @@ def write_geotiff(
     for tile in grid.tiles(TILE_PX):
         if feedback.isCanceled():
             raise CancelledError
-        rgba = _draw(snapshot, grid, tile, feedback) if wanted(grid.extent_of(tile)) else None
+        rgba = draw_tile(snapshot, grid, tile, feedback) if wanted(grid.extent_of(tile)) else None
         if rgba is not None and rgba[..., 3].any():  # the file has no room for empty blocks
             anything = True
             _write(dataset, tile, rgba)
@@ -148,10 +148,15 @@ def _disk_full() -> LayerError:
     )
 
 
-def _draw(
+def draw_tile(
     snapshot: LayerSnapshot, grid: PixelGrid, tile: Tile, feedback: QgsRasterBlockFeedback
 ) -> NDArray[np.uint8]:
-    """A tile as height x width x 4, averaged where the grid is coarser than the raster."""
+    """A tile as height x width x (red, green, blue, alpha), averaged on a coarser grid.
+
+    Raises:
+        LayerError: it cannot be read.
+        CancelledError: by ``feedback``.
+    """
     samples = min(grid.factor, MAX_SAMPLES)
     width, height = tile.width * samples, tile.height * samples
     block = snapshot.pipe.block(grid.extent_of(tile), width, height, feedback)

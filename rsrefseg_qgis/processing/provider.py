@@ -45,6 +45,7 @@ class RSRefSegProvider(QgsProcessingProvider):
         """Add all algorithms."""
         from .encode_ahead import EncodeAhead
         from .evaluate_layer import EvaluateLayer
+        from .export_samples import ExportSamples
         from .probability_raster import ProbabilityRaster
         from .segment_by_phrase import SegmentByPhrase
         from .segment_many import SegmentMany
@@ -55,6 +56,7 @@ class RSRefSegProvider(QgsProcessingProvider):
             ProbabilityRaster,
             EncodeAhead,
             EvaluateLayer,
+            ExportSamples,
         ):
             self.addAlgorithm(algorithm(self._manager))
 
