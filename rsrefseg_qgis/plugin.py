@@ -42,7 +42,6 @@ class RSRefSegPlugin:
     def initGui(self) -> None:
         """Add the panel, its button and the algorithms."""
         from .gui.ahead import Ahead
-        from .gui.compat import QAction
         from .gui.engine_watch import EngineWatch
         from .gui.help import HelpKey
         from .gui.install_page import InstallPage
@@ -88,19 +87,12 @@ class RSRefSegPlugin:
         HelpKey(self.panel, "ask")
         self.install_page = InstallPage(self.settings, self.state, window)
         self.options_factory = SettingsPageFactory(
-            self.manager, self.install_page.open_page, self.watch.look
+            self.manager, self.install_page.open_page, self.watch.look, self.messenger.warning
         )
         self.iface.registerOptionsWidgetFactory(self.options_factory)
         self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.panel)
 
-        self.action = QAction(
-            QIcon(str(resource("icons/rsrefseg.svg"))), tr("RSRefSeg panel"), window
-        )
-        self.action.setObjectName("rsrefsegAction")
-        self.action.setToolTip(tr("Find things in a raster by saying what they are"))
-        self.panel.setToggleVisibilityAction(self.action)
-        self.iface.addToolBarIcon(self.action)
-        self.iface.addPluginToRasterMenu(tr("RSRefSeg"), self.action)
+        self._add_action(window)
         self._connect()
 
     def unload(self) -> None:
@@ -143,6 +135,18 @@ class RSRefSegPlugin:
         if isinstance(active, QgsVectorLayer) and record_of(active) is not None:
             return (active.id(),)
         return tuple(self.state.view.result_ids)
+
+    def _add_action(self, window: Any) -> None:
+        from .gui.compat import QAction
+
+        self.action = QAction(
+            QIcon(str(resource("icons/rsrefseg.svg"))), tr("RSRefSeg panel"), window
+        )
+        self.action.setObjectName("rsrefsegAction")
+        self.action.setToolTip(tr("Find things in a raster by saying what they are"))
+        self.panel.setToggleVisibilityAction(self.action)
+        self.iface.addToolBarIcon(self.action)
+        self.iface.addPluginToRasterMenu(tr("RSRefSeg"), self.action)
 
     def _connect(self) -> None:
         self.iface.currentLayerChanged.connect(self.panel.follow_layer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QEvent, QObject, Qt, QUrl
@@ -76,8 +76,13 @@ class HelpWindow(QDialog):
         parent: the window that it belongs to.
     """
 
+    # Python lets go of a window whose parent it does not know, although it is still there.
+    current: ClassVar[HelpWindow | None] = None
+
     def __init__(self, parent: QWidget | None) -> None:
         super().__init__(parent)
+        HelpWindow.current = self
+        self.destroyed.connect(HelpWindow.forget)
         self.setObjectName(NAME)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(tr("RSRefSeg: user guide"))
@@ -87,6 +92,11 @@ class HelpWindow(QDialog):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.view)
         self.resize(760, 680)
+
+    @staticmethod
+    def forget() -> None:
+        """The window is gone."""
+        HelpWindow.current = None
 
 
 class HelpKey(QObject):
@@ -119,8 +129,8 @@ class HelpKey(QObject):
 
 def open_help(section: str) -> HelpWindow:
     """Show the guide at a section, in the window that is open already when there is one."""
-    window = next((w for w in QApplication.topLevelWidgets() if w.objectName() == NAME), None)
-    if not isinstance(window, HelpWindow):
+    window = HelpWindow.current
+    if window is None:
         # above the dialog that asked, which may be modal
         window = HelpWindow(QApplication.activeWindow())
         window.show()
@@ -134,9 +144,8 @@ def open_help(section: str) -> HelpWindow:
 
 def close_help() -> None:
     """Close the guide's window, if there is one."""
-    for window in QApplication.topLevelWidgets():
-        if window.objectName() == NAME:
-            window.close()
+    if HelpWindow.current is not None:
+        HelpWindow.current.close()
 
 
 def help_button(section: str, opened: Callable[[str], Any] = open_help) -> QToolButton:

@@ -250,6 +250,11 @@ class InstallPage(QDialog):
         python = tr("Python {version}: {path}") if plan.python else tr("no Python that fits")
         self.python_label.setText(python.format(version=plan.python_version, path=plan.python))
         self.size_label.setText(size_sentence(plan))
+        chosen = self.build_combo.currentData()
+        automatic = build_text("auto")
+        if chosen == "auto":
+            automatic = f"{automatic}: {build_text(plan.build)}"
+        self.build_combo.setItemText(self.build_combo.findData("auto"), automatic)
         if plan.problem:
             self._say(plan.problem, ERROR_COLOUR)
         elif plan.installed and not self._over:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from qgis.core import QgsApplication
 from qgis.gui import (
     QgsCollapsibleGroupBox,
-    QgsMessageBar,
     QgsOptionsPageWidget,
     QgsOptionsWidgetFactory,
     QgsPasswordLineEdit,
@@ -51,6 +50,7 @@ class SettingsPage(QgsOptionsPageWidget):
         manager: the engine.
         install: shows the page that installs the engine.
         applied: told when settings were stored.
+        warn: tells the user what could not be stored.
         parent: QGIS's dialog.
     """
 
@@ -59,6 +59,7 @@ class SettingsPage(QgsOptionsPageWidget):
         manager: EngineManager,
         install: Callable[[], None],
         applied: Callable[[], None],
+        warn: Callable[[str], None],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -67,6 +68,7 @@ class SettingsPage(QgsOptionsPageWidget):
         self._settings = manager.settings
         self._install = install
         self._applied = applied
+        self._warn = warn
         self._form = SettingsForm(self._settings)
         self._tasks: dict[str, BaseTask] = {}
         self._build()
@@ -83,12 +85,9 @@ class SettingsPage(QgsOptionsPageWidget):
                 self.token_edit.setModified(False)
             except SettingError as error:
                 refused.append(str(error))
-        self._check_entries()
-        if refused:
-            bar = self.window().findChild(QgsMessageBar)
-            say(self.problem_label, " ".join(refused), bad=True)
-            if bar is not None:
-                bar.pushWarning("RSRefSeg", " ".join(refused))
+        say(self.problem_label, " ".join(refused), bad=True)
+        for sentence in refused:  # the dialog may close now
+            self._warn(sentence)
         self._applied()
 
     def draft(self) -> Settings:
@@ -298,9 +297,9 @@ class SettingsPage(QgsOptionsPageWidget):
                 HttpTransport(url).close()
             parse_fingerprint(self.fingerprint_edit.text())
         except SettingError as error:
-            say(self.problem_label, str(error), bad=True)
+            say(self.remote_label, str(error), bad=True)
         else:
-            say(self.problem_label, "")
+            say(self.remote_label, "")
 
 
 class SettingsPageFactory(QgsOptionsWidgetFactory):
@@ -310,16 +309,22 @@ class SettingsPageFactory(QgsOptionsWidgetFactory):
         manager: the engine.
         install: shows the page that installs the engine.
         applied: told when settings were stored.
+        warn: tells the user what could not be stored.
     """
 
     def __init__(
-        self, manager: EngineManager, install: Callable[[], None], applied: Callable[[], None]
+        self,
+        manager: EngineManager,
+        install: Callable[[], None],
+        applied: Callable[[], None],
+        warn: Callable[[str], None],
     ) -> None:
         super().__init__()
         self.setTitle("RSRefSeg")
         self._manager = manager
         self._install = install
         self._applied = applied
+        self._warn = warn
 
     def icon(self) -> QIcon:
         """The plugin's icon."""
@@ -327,7 +332,7 @@ class SettingsPageFactory(QgsOptionsWidgetFactory):
 
     def createWidget(self, parent: QWidget | None) -> SettingsPage:
         """A page for a dialog that opens."""
-        return SettingsPage(self._manager, self._install, self._applied, parent)
+        return SettingsPage(self._manager, self._install, self._applied, self._warn, parent)
 
 
 def device_choices() -> list[tuple[str, str]]:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from qgis.core import QgsApplication, QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import Qt, QTimer
 from qgis.PyQt.QtTest import QTest
-from qgis.PyQt.QtWidgets import QDockWidget
+from qgis.PyQt.QtWidgets import QApplication, QDockWidget, QScrollArea, QWidget
 from qgis.utils import iface, plugins
 
 ORDER = json.loads(os.environ["RSREFSEG_TOUR"])
@@ -160,14 +162,10 @@ def missing() -> Iterator[Step]:
     """No engine is installed."""
     yield from fresh()
     yield from open_raster()
-    plugin().manager.stop()
-    python = os.environ.pop("RSREFSEG_ENGINE_PYTHON")
-    try:
+    with without_engine("/tmp/rsrefseg"):
         ask("all buildings")
         yield until(idle, "the answer")
         yield from picture("08-not-installed")
-    finally:
-        os.environ["RSREFSEG_ENGINE_PYTHON"] = python
 
 
 @state
@@ -195,6 +193,91 @@ def toolbox() -> Iterator[Step]:
     yield after(1.0)
     dialog.grab().save(str(OUT / f"{ORDER.get('prefix', '')}10-toolbox.png"))
     dialog.close()
+
+
+def grab(widget: QWidget, name: str) -> None:
+    """Take a picture of one window."""
+    path = OUT / f"{ORDER.get('prefix', '')}{name}.png"
+    if not widget.grab().save(str(path)):
+        raise RuntimeError(f"{path} could not be written")
+
+
+@state
+def settings() -> Iterator[Step]:
+    """The page in QGIS's own Options, as the gear opens it."""
+    yield from fresh()
+    QTimer.singleShot(0, plugin().panel.engine_line.settings_button.click)
+    yield until(lambda: QApplication.activeModalWidget() is not None, "QGIS's Options")
+    dialog = QApplication.activeModalWidget()
+    dialog.resize(900, 760)
+    page = dialog.findChild(QWidget, "rsrefsegSettingsPage")
+    yield until(lambda: bool(page.isVisible()), "the plugin's page")
+    looking = page.engine_label.text()
+    yield until(lambda: page.engine_label.text() != looking or "…" not in looking, "the engine")
+    yield after(1.0)
+    grab(dialog, "11-settings")
+    page.findChild(QWidget, "settingsInstallation").setCollapsed(False)
+    page.url_edit.setText("https://gpu.example:8443")
+    page.fingerprint_edit.setText("12:34")
+    yield after(0.5)
+    scroll = page.findChild(QScrollArea)
+    scroll.verticalScrollBar().setValue(scroll.verticalScrollBar().maximum())
+    yield after(0.5)
+    grab(dialog, "12-settings-below")
+    dialog.reject()
+
+
+@contextmanager
+def without_engine(folder: str) -> Iterator[None]:
+    """A machine without an engine, which would lie in a folder."""
+    changed = {"RSREFSEG_ENGINE_PYTHON": "", "RSREFSEG_ENGINE_FOLDER": folder}
+    before = {name: os.environ.get(name, "") for name in changed}
+    plugin().manager.stop()
+    os.environ.update(changed)
+    plugin().watch.look()
+    try:
+        yield
+    finally:
+        os.environ.update(before)
+        plugin().watch.look()
+
+
+@state
+def first_run() -> Iterator[Step]:
+    """What will be installed; then the real installation, stopped when it is under way."""
+    yield from fresh()
+    page = plugin().install_page
+    with without_engine("/tmp/rsrefseg"):
+        page.folder_edit.setFilePath("/tmp/rsrefseg")
+        plugin().panel.engine_line.install_button.click()
+        yield until(page.install_button.isEnabled, "the plan")
+        page.adjustSize()
+        yield after(0.5)
+        grab(page, "13-first-run")
+        page.install_button.click()
+        begun = page.progress_bar
+        yield until(lambda: begun.maximum() > 0 and begun.value() > 5, "packages to come")
+        grab(page, "14-installing")
+        page.stop_button.click()
+        yield until(lambda: bool(page.outcome_label.text()), "the end of the installation")
+        yield after(0.3)
+        grab(page, "15-stopped")
+        page.close()
+    shutil.rmtree("/tmp/rsrefseg", ignore_errors=True)
+
+
+@state
+def help_window() -> Iterator[Step]:
+    yield from fresh()
+    panel = plugin().panel
+    iface.mainWindow().activateWindow()
+    panel.phrase_edit.setFocus()
+    yield after(0.3)
+    QTest.keyClick(panel.phrase_edit, Qt.Key.Key_F1)
+    yield after(1.0)
+    window = next(w for w in QApplication.topLevelWidgets() if w.objectName() == "rsrefsegHelp")
+    grab(window, "16-help")
+    window.close()
 
 
 def prepare() -> Iterator[Step]:

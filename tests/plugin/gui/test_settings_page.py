@@ -11,7 +11,7 @@ from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QWidget
 
 from rsrefseg_qgis.engine import token
-from rsrefseg_qgis.gui.help import NAME, close_help
+from rsrefseg_qgis.gui.help import HelpWindow, close_help
 from rsrefseg_qgis.gui.settings_page import SettingsPage
 from rsrefseg_qgis.settings import Settings
 
@@ -88,14 +88,23 @@ def test_the_token_goes_into_the_authentication_database(window: Any, page: Sett
 def test_what_cannot_be_is_said_while_it_is_typed(
     page: SettingsPage, url: str, fingerprint: str, says: str
 ) -> None:
-    assert not page.problem_label.isVisible()
+    assert page.remote_label.text() == ""
     page.url_edit.setText(url)
     page.fingerprint_edit.setText(fingerprint)
-    assert page.problem_label.isVisible()
-    assert says in page.problem_label.text()
+    assert page.remote_label.isVisible()
+    assert says in page.remote_label.text()
     page.url_edit.clear()
     page.fingerprint_edit.clear()
-    assert not page.problem_label.isVisible()
+    assert page.remote_label.text() == ""
+
+
+def test_what_cannot_be_stored_is_said(window: Any, page: SettingsPage, monkeypatch: Any) -> None:
+    monkeypatch.setattr(QgsApplication, "authManager", lambda: None)
+    window.qtbot.keyClicks(page.token_edit, "s3cret")
+    page.apply()
+    assert "RSREFSEG_ENGINE_TOKEN" in page.problem_label.text()
+    assert "RSREFSEG_ENGINE_TOKEN" in window.messages[0]
+    assert not window.plugin.settings.engine_token_kept
 
 
 def test_connection_test_says_what_is_wrong(window: Any, page: SettingsPage) -> None:
@@ -151,11 +160,11 @@ def test_privacy_is_stated(page: SettingsPage) -> None:
 
 
 def test_f1_opens_the_guide_at_the_settings(window: Any, page: SettingsPage) -> None:
-    from qgis.PyQt.QtWidgets import QApplication
-
     page.url_edit.setFocus()
     window.qtbot.keyClick(page.url_edit, Qt.Key.Key_F1)
-    (guide,) = [w for w in QApplication.topLevelWidgets() if w.objectName() == NAME]
+    guide = HelpWindow.current
+    assert guide is not None
     assert guide.isVisible()
     assert "ettings" in guide.view.textCursor().block().text()
     close_help()
+    window.qtbot.waitUntil(lambda: HelpWindow.current is None)
