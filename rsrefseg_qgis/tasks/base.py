@@ -69,36 +69,6 @@ class Monitor:
             raise CancelledError
 
 
-class Share(Monitor):
-    """A monitor of one part of many: it stops with the whole, and tells its share of progress.
-
-    Args:
-        whole: the monitor of all parts.
-        index: which part.
-        count: of how many.
-        start: where in the whole's progress the first part begins.
-        end: where the last part ends.
-    """
-
-    def __init__(
-        self, whole: Monitor, index: int, count: int, start: float = 0.0, end: float = 1.0
-    ) -> None:
-        super().__init__(self._pass_on)
-        self._whole = whole
-        self._from = start + (end - start) * index / count
-        self._span = (end - start) / count
-        self._prefix = f"{index + 1}/{count}: " if count > 1 else ""
-        self.raster_feedback = whole.raster_feedback
-
-    def cancelled(self) -> bool:
-        """Whether to stop."""
-        return self._whole.cancelled()
-
-    def _pass_on(self, fraction: float, text: str) -> None:
-        if not self._whole.cancelled():
-            self._whole.report(self._from + self._span * fraction, self._prefix + text)
-
-
 class BaseTask(QgsTask):
     """Runs ``work`` in QGIS's task threads and emits the outcome on the main thread.
 
