@@ -195,11 +195,20 @@ def test_late_answer_is_dropped(window: Any, scene: Path) -> None:
     assert window.messages == []
 
 
-def test_engine_killed_in_the_middle_is_said_and_starts_again(window: Any, scene: Path) -> None:
+def test_engine_killed_twice_in_the_middle_is_said_and_starts_again(window: Any, scene: Path) -> None:
     window.add_raster(scene)
     window.panel.extent.set_mode(ExtentMode.LAYER)
     window.ask("wait")
     window.qtbot.waitUntil(lambda: window.plugin.manager.state is EngineState.READY, timeout=20000)
+    window.qtbot.wait(200)
+    first = window.plugin.manager.pid
+    os.kill(first, signal.SIGKILL)
+    # it is started and asked once more, and told when it dies again
+    window.qtbot.waitUntil(
+        lambda: window.plugin.manager.pid != first
+        and window.plugin.manager.state is EngineState.READY,
+        timeout=20000,
+    )
     window.qtbot.wait(200)
     os.kill(window.plugin.manager.pid, signal.SIGKILL)
     window.wait()
