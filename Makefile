@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench package dev clean
+.PHONY: help demo tour test check bench texts package dev clean
 
 ENGINE := .venv/engine/bin
 QGIS := .venv/qgis/bin
@@ -15,6 +15,10 @@ help: ## say what there is
 demo: ## the main job in the real QGIS desktop; DEMO_RASTER=… DEMO_PHRASE=… for any raster
 	@tools/setup.sh engine system
 	@$(ENGINE)/python resources/demo/run.py
+
+tour: ## a picture of every state in the real QGIS desktop, light, dark, 200 % and German: build/tour
+	@tools/setup.sh engine system
+	@$(ENGINE)/python tests/e2e/desktop/run_tour.py
 
 test: ## all tests, both Pythons
 	@tools/setup.sh engine qgis
@@ -32,6 +36,10 @@ check: ## ruff, ruff format, mypy and the architecture tests
 bench: ## all benchmarks, or one: PART=name; tables and build/bench/NAME.json
 	@tools/setup.sh engine
 	@$(ENGINE)/python tools/run_benchmarks.py $(PART)
+
+texts: ## refresh the translations from the source and compile them
+	@tools/setup.sh engine texts
+	@$(ENGINE)/python tools/texts.py
 
 package: ## the plugin's zip, engine and weights inside: build/rsrefseg_qgis-VERSION.zip
 	@tools/setup.sh engine

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Sets up what the Makefile's targets need, from nothing: setup.sh engine | qgis | system
+# Sets up what the Makefile's targets need, from nothing: setup.sh engine | qgis | system | texts
 #   engine  .venv/engine: the engine, editable, with its tests and checks (Python 3.10 to 3.13)
 #   qgis    .venv/qgis:   pytest beside the system's QGIS
 #   system  QGIS, a virtual screen and venv through apt, where they are missing
+#   texts   lrelease, which compiles translations, through apt where it is missing
 # A stamp named after the inputs' content says what is complete, so that a second call is free.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -65,6 +66,10 @@ setup_system() {
     has_qgis || fail "QGIS was installed but its Python bindings do not load in /usr/bin/python3; set QGIS_PYTHON to the Python that QGIS was built with."
 }
 
+setup_texts() {
+    command -v lrelease >/dev/null || [ -x /usr/lib/qt5/bin/lrelease ] || apt_install lrelease qttools5-dev-tools
+}
+
 constraint() { grep -E "^$1==" backend/constraints.txt; }
 
 install_torch() {
@@ -124,7 +129,7 @@ setup_qgis() {
 
 for part in "$@"; do
     case $part in
-    engine | qgis | system) "setup_$part" ;;
-    *) fail "unknown part '$part'; use engine, qgis or system." ;;
+    engine | qgis | system | texts) "setup_$part" ;;
+    *) fail "unknown part '$part'; use engine, qgis, system or texts." ;;
     esac
 done

@@ -6,7 +6,6 @@ from html import escape
 
 from qgis.core import QgsApplication, QgsMapLayer, QgsMapLayerProxyModel, QgsRasterLayer
 from qgis.gui import (
-    QgsCollapsibleGroupBox,
     QgsDockWidget,
     QgsFilterLineEdit,
     QgsMapCanvas,
@@ -35,6 +34,7 @@ from rsrefseg_qgis.tasks.reshape import Shape
 from .answer_box import AnswerBox, line
 from .engine_line import EngineLine
 from .extent import ExtentChooser
+from .group import folding_group
 from .history import PhraseHistory
 from .history_box import HistoryBox
 from .panel_scroll import VerticalScroll
@@ -42,6 +42,7 @@ from .relation_box import RelationBox
 from .request import AskedExtent, AskRequest, ExtentMode
 from .state import Activity, PanelState, PanelView
 
+# Not translated: the bundled model knows English.
 EXAMPLES = ("all buildings", "the red-roofed building left of the road")
 SHOWN_EXAMPLES = 3
 
@@ -114,7 +115,7 @@ class Panel(QgsDockWidget):
         phrases = split_phrases(self.phrase_edit.text())
         if not phrases:
             raise PhraseError(
-                tr("Type what to look for, such as “{example}”.").format(example=tr(EXAMPLES[0]))
+                tr("Type what to look for, such as “{example}”.").format(example=EXAMPLES[0])
             )
         return AskRequest(
             layer_id=layer_id,
@@ -235,12 +236,13 @@ class Panel(QgsDockWidget):
 
     def _relation(self) -> QWidget:
         self.relation_box = RelationBox()
-        group = QgsCollapsibleGroupBox(tr("Beside your own data"))
-        group.setObjectName("rsrefsegRelationGroup")
-        group.setToolTip(tr("Keep only what lies so to the features of a layer of yours"))
-        group.setCollapsed(True)
-        QVBoxLayout(group).addWidget(self.relation_box)
-        return group
+        return folding_group(
+            tr("Beside your own data"),
+            "rsrefsegRelationGroup",
+            tr("Keep only what lies so to the features of a layer of yours"),
+            self.relation_box,
+            folded=True,
+        )
 
     def _answer(self) -> QWidget:
         settings = self._settings
@@ -258,11 +260,13 @@ class Panel(QgsDockWidget):
 
     def _history_group(self) -> QWidget:
         self.history_box = HistoryBox()
-        self._history_group_box = QgsCollapsibleGroupBox(tr("History"))
-        self._history_group_box.setObjectName("rsrefsegHistoryGroup")
-        self._history_group_box.setToolTip(tr("The runs of this project"))
-        self._history_group_box.setCollapsed(True)
-        QVBoxLayout(self._history_group_box).addWidget(self.history_box)
+        self._history_group_box = folding_group(
+            tr("History"),
+            "rsrefsegHistoryGroup",
+            tr("The runs of this project"),
+            self.history_box,
+            folded=True,
+        )
         return self._history_group_box
 
     def _connect(self) -> None:
@@ -300,7 +304,7 @@ class Panel(QgsDockWidget):
             self._settings.extent_mode = self.extent.mode.value
 
     def _fill_completer(self) -> None:
-        examples = self._state.view.engine.examples or tuple(tr(text) for text in EXAMPLES)
+        examples = self._state.view.engine.examples or EXAMPLES
         known = dict.fromkeys([*self._history.phrases, *examples])
         self._known_phrases.setStringList(list(known))
 
@@ -320,7 +324,7 @@ class Panel(QgsDockWidget):
         self._history_group_box.setVisible(bool(view.history))
         self.history_box.show_runs(view.history)
         self.engine_line.show_view(view)
-        self._show_examples(view.engine.examples or tuple(tr(text) for text in EXAMPLES))
+        self._show_examples(view.engine.examples or EXAMPLES)
 
     def _show_examples(self, examples: tuple[str, ...]) -> None:
         links = " · ".join(
