@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -122,6 +122,20 @@ class EngineClient:
     def heat(self, request_id: str, phrase: str | None = None) -> bytes:
         """Where the model looked for a phrase, as a GeoTIFF: float32, 0 to 1."""
         return self._call("GET", _path(request_id, "heat", phrase))
+
+    def regularise(
+        self, geometries: Sequence[Mapping[str, Any]], crs: str | None, tolerance_m: float
+    ) -> tuple[Mapping[str, Any], ...]:
+        """Polygons with right angles where they nearly have them, in the same order.
+
+        Args:
+            geometries: GeoJSON Polygons or MultiPolygons, 1,000 at most.
+            crs: of their coordinates as WKT; None for none.
+            tolerance_m: how far an outline may move.
+        """
+        message = {"crs": crs, "tolerance_m": tolerance_m, "geometries": list(geometries)}
+        answer = self._post("/v1/regularise", message)
+        return parse.items(answer, "geometries", parse.as_object)
 
     def cancel(self, request_id: str) -> None:
         """Ask the engine to drop a request."""

@@ -47,6 +47,7 @@ class RSRefSegProvider(QgsProcessingProvider):
         from .evaluate_layer import EvaluateLayer
         from .export_samples import ExportSamples
         from .probability_raster import ProbabilityRaster
+        from .regularise_polygons import RegularisePolygons
         from .segment_by_phrase import SegmentByPhrase
         from .segment_many import SegmentMany
 
@@ -57,6 +58,7 @@ class RSRefSegProvider(QgsProcessingProvider):
             EncodeAhead,
             EvaluateLayer,
             ExportSamples,
+            RegularisePolygons,
         ):
             self.addAlgorithm(algorithm(self._manager))
 

@@ -96,6 +96,20 @@ SESSION = {
             "phrases": ["the red roofs"],
         },
     },
+    "regularise": {
+        "method": "POST",
+        "path": "/v1/regularise",
+        "json": {
+            "crs": 'LOCAL_CS["plane",UNIT["metre",1]]',
+            "tolerance_m": 0.5,
+            "geometries": [
+                {
+                    "type": "Polygon",
+                    "coordinates": [[[0, 0], [10, 0.2], [10, 8], [0.1, 7.9], [0, 0]]],
+                }
+            ],
+        },
+    },
     "events": {"method": "GET", "path": f"/v1/requests/{REQUEST_ID}/events"},
     "cancel": {"method": "POST", "path": "/v1/requests/to-be-cancelled/cancel"},
     "error_cancelled": {
@@ -271,6 +285,7 @@ def test_recorded_answers_are_what_openapi_says(name):
         "segment": schemas.SegmentAnswer,
         "polygons": schemas.SegmentAnswer,
         "cancel": schemas.CancelAnswer,
+        "regularise": schemas.RegulariseAnswer,
         "error": schemas.ErrorAnswer,
     }
     pair = json.loads((MESSAGES / f"{name}.json").read_text(encoding="utf-8"))

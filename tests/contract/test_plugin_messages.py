@@ -104,6 +104,14 @@ def test_maps() -> None:
     recorded.assert_sent()
 
 
+def test_regularise() -> None:
+    recorded = Recorded("regularise")
+    wanted = recorded.request["json"]
+    (made,) = recorded.client.regularise(wanted["geometries"], wanted["crs"], wanted["tolerance_m"])
+    recorded.assert_sent()
+    assert made["type"] == "MultiPolygon"
+
+
 def test_events() -> None:
     recorded = Recorded("events")
     events = list(recorded.client.events(recorded.request["path"].split("/")[3]))

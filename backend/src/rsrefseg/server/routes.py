@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from rsrefseg.geo.regularise import regularise as straighten_all
 from rsrefseg.server import answers
 from rsrefseg.server.errors import UnknownRequestError
 from rsrefseg.server.jobs import FINAL_STATES, Job
@@ -28,6 +29,8 @@ from rsrefseg.server.schemas import (
     ImageAnswer,
     PolygonsBody,
     ReadyAnswer,
+    RegulariseAnswer,
+    RegulariseBody,
     RequestId,
     SegmentAnswer,
     SegmentBody,
@@ -99,6 +102,7 @@ def build_router(service: EngineService) -> APIRouter:
 
     _add_result_routes(router, service)
     _add_request_routes(router, service)
+    _add_tool_routes(router)
     return router
 
 
@@ -141,6 +145,15 @@ def _add_result_routes(router: APIRouter, service: EngineService) -> None:
         request.state.request_id = request_id
         content = await run_in_threadpool(service.map_tiff, request_id, phrase, "heat")
         return Response(content, media_type="image/tiff")
+
+
+def _add_tool_routes(router: APIRouter) -> None:
+    """The routes that need no image and no model."""
+
+    @router.post("/regularise", summary="Give outlines right angles")
+    async def regularise(body: RegulariseBody) -> RegulariseAnswer:
+        made = await run_in_threadpool(straighten_all, body.geometries, body.crs, body.tolerance_m)
+        return RegulariseAnswer(geometries=made)
 
 
 def _add_request_routes(router: APIRouter, service: EngineService) -> None:

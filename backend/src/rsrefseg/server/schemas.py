@@ -104,6 +104,26 @@ class PolygonsBody(DrawingOptions):
     phrases: Phrases | None = Field(default=None, description="Only these; all when absent.")
 
 
+class RegulariseBody(Message):
+    """Give outlines right angles where they nearly have them; needs no image and no model."""
+
+    crs: Annotated[str, Field(max_length=MAX_TEXT)] | None = Field(
+        default=None, description="Of the coordinates, as WKT."
+    )
+    tolerance_m: Number = Field(
+        default=1.0, ge=0, le=1000, description="How far an outline may move."
+    )
+    geometries: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1000)] = Field(
+        description="GeoJSON Polygons or MultiPolygons."
+    )
+
+
+class RegulariseAnswer(Message):
+    """Valid GeoJSON MultiPolygons, one for each that was sent."""
+
+    geometries: list[dict[str, Any]]
+
+
 class ErrorBody(Message):
     """Why something was not done."""
 
