@@ -73,6 +73,7 @@ OPERATIONS = (
     "POST /v1/requests/{request_id}/polygons",
     "GET /v1/requests/{request_id}/probability",
     "GET /v1/requests/{request_id}/heat",
+    "POST /v1/regularise",
     "POST /v1/requests/{request_id}/cancel",
 )
 
