@@ -1,8 +1,9 @@
-"""Whole scenes: how time and memory grow, and how much of it is outside the model.
+"""Whole scenes: how time and memory grow, how much of it is outside the model, and what Dask costs.
 
 A generated RGB scene and one of a quarter of its side are segmented, each in a process of its own
-so that peak memory is its own; the mask of the large one is traced by this project's tracer and by
-rasterio.features.shapes.
+so that peak memory is its own. One of half the side is segmented by one process and by two of Dask
+on the same cores. A mask as large as the large scene is traced by this project's tracer and by
+rasterio.features.shapes. Loading the model and starting processes are not counted.
 
     python backend/benchmarks/scene.py --out build/bench/scene.json [--side 10000]
 """
@@ -24,6 +25,13 @@ from typing import Any
 import numpy as np
 
 PHRASES = ("all buildings", "the roads")
+TARGETS = {
+    "time_16x_pixels": 17.2,
+    "peak_memory_large_over_small": 1.15,
+    "outside_model_share": 0.15,
+    "dask_over_single": 1.15,
+    "polygonise_over_shapes": 1.0,
+}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -48,35 +56,61 @@ def make_scene(path: Path, side: int) -> None:
             dataset.write(pixels, window=Window(0, top, side, rows))
 
 
-def run_one(raster: Path, output: Path, weights: str | None) -> dict[str, Any]:
-    """Segment a scene in this process; start-up is not counted."""
+def run_one(
+    raster: Path, output: Path, weights: str | None, precision: str, dask: int
+) -> dict[str, Any]:
+    """Segment a scene from this process; start-up is not counted.
+
+    Args:
+        raster: the scene.
+        output: where its polygons go.
+        weights: a weights file; the bundled one when None.
+        precision: auto, or what another run found best.
+        dask: in so many processes; 0: in this one.
+    """
     from rsrefseg.batch.job import Job, run_job
     from rsrefseg.predict.scene import SegmentRequest
-    from rsrefseg.predict.segmenter import Segmenter
     from rsrefseg.weights.files import bundled_weights
 
-    segmenter = Segmenter.from_file(weights or bundled_weights())
+    path = weights or str(bundled_weights())
     request = SegmentRequest(PHRASES, ground_resolution_m=0.5)
-    report = run_job(Job((str(raster),), request, output, overwrite=True), segmenter)
-    spent = report.timings
-    model_s = spent.encode_s + spent.ask_s
-    return {
+    job = Job((str(raster),), request, output, overwrite=True)
+    figures: dict[str, Any] = {"processes": dask or 1}
+    if dask:
+        from rsrefseg.batch.cluster import connected, run_job_on
+        from rsrefseg.batch.worker import WeightsSource
+
+        with connected(None, dask) as client:
+            report = run_job_on(client, job, WeightsSource(path, precision=precision))
+    else:
+        from rsrefseg.predict.segmenter import Segmenter
+
+        segmenter = Segmenter.from_file(path, precision=precision)
+        report = run_job(job, segmenter)
+        spent = report.timings
+        model_s = spent.encode_s + spent.ask_s
+        figures |= {
+            "model_s": model_s,
+            "read_wait_s": spent.read_s,
+            "outside_model_share": 1 - model_s / spent.total_s,
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "device": segmenter.device.name,
+            "precision": segmenter.device.precision,
+        }
+    return figures | {
         "windows": report.windows,
-        "total_s": spent.total_s,
-        "model_s": model_s,
-        "read_wait_s": spent.read_s,
-        "polygons_s": spent.polygons_s,
-        "outside_model_share": 1 - model_s / spent.total_s,
+        "total_s": report.timings.total_s,
+        "polygons_s": report.timings.polygons_s,
         "polygons": sum(total.polygons for total in report.phrases.values()),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "device": segmenter.device.name,
-        "precision": segmenter.device.precision,
     }
 
 
-def in_own_process(raster: Path, output: Path, weights: str | None) -> dict[str, Any]:
+def in_own_process(
+    raster: Path, weights: str | None, precision: str = "auto", dask: int = 0
+) -> dict[str, Any]:
     """`run_one` in a fresh process."""
-    command = [sys.executable, __file__, "--one", str(raster), "--out", str(output)]
+    command = [sys.executable, __file__, "--one", str(raster), "--precision", precision]
+    command += ["--out", str(raster.with_suffix(".gpkg")), "--dask", str(dask)]
     if weights:
         command += ["--weights", weights]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
@@ -113,39 +147,74 @@ def compare_tracing(side: int) -> dict[str, float]:
     return {"polygons": ours, "tracer_s": traced_s, "shapes_s": shapes_s}
 
 
+def measure(side: int, weights: str | None) -> dict[str, dict[str, Any]]:
+    """All figures by the name of the run."""
+    figures: dict[str, dict[str, Any]] = {}
+    precision = "auto"
+    runs = (("small", side // 4, 0), ("single", side // 2, 0), ("dask", side // 2, 2))
+    with tempfile.TemporaryDirectory() as folder:
+        for name, width, dask in (*runs, ("large", side, 0)):
+            raster = Path(folder) / f"{width}.tif"
+            if not raster.exists():
+                make_scene(raster, width)
+            figures[name] = {"side_px": width} | in_own_process(raster, weights, precision, dask)
+            precision = figures["small"]["precision"]
+            print(f"{name}: {json.dumps(figures[name])}", flush=True)
+    figures["tracing"] = compare_tracing(side)
+    return figures
+
+
+def find_ratios(figures: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """What is aimed at, see `TARGETS`."""
+    small, large, tracing = figures["small"], figures["large"], figures["tracing"]
+    return {
+        "time_16x_pixels": large["total_s"] / small["total_s"],
+        "peak_memory_large_over_small": large["peak_mb"] / small["peak_mb"],
+        "outside_model_share": large["outside_model_share"],
+        "dask_over_single": figures["dask"]["total_s"] / figures["single"]["total_s"],
+        "polygonise_over_shapes": tracing["tracer_s"] / tracing["shapes_s"],
+    }
+
+
+def print_tables(figures: dict[str, dict[str, Any]], ratios: dict[str, float]) -> None:
+    """Everything as Markdown."""
+    print("\n| Scene | Processes | Windows | Seconds | in the model | polygons | Peak MB |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for name in ("small", "single", "dask", "large"):
+        run = figures[name]
+        model, peak = run.get("model_s"), run.get("peak_mb")
+        print(
+            f"| {run['side_px']:,} px | {run['processes']} | {run['windows']} "
+            f"| {run['total_s']:.1f} | {'' if model is None else f'{model:.1f}'} "
+            f"| {run['polygons_s']:.1f} | {'' if peak is None else f'{peak:.0f}'} |"
+        )
+    print("\n| Ratio | Measured | At most |\n| --- | --- | --- |")
+    for name, value in ratios.items():
+        print(f"| {name} | {value:.3f} | {TARGETS[name]:.2f} |")
+
+
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench" / "scene.json")
     parser.add_argument("--side", type=int, default=10_000)
     parser.add_argument("--weights")
+    parser.add_argument("--precision", default="auto", help=argparse.SUPPRESS)
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--dask", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(run_one(options.one, options.out, options.weights)))
+        found = run_one(options.one, options.out, options.weights, options.precision, options.dask)
+        print(json.dumps(found))
         return
-    figures: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name, side in (("small", options.side // 4), ("large", options.side)):
-            raster = Path(folder) / f"{name}.tif"
-            make_scene(raster, side)
-            figures[name] = in_own_process(raster, raster.with_suffix(".gpkg"), options.weights)
-            print(f"{name}: {side} px, {json.dumps(figures[name])}", flush=True)
-    figures["tracing"] = compare_tracing(options.side)
-    small, large, tracing = figures["small"], figures["large"], figures["tracing"]
-    ratios = {
-        "time_16x_pixels": large["total_s"] / small["total_s"],
-        "peak_memory_large_over_small": large["peak_mb"] / small["peak_mb"],
-        "outside_model_share": large["outside_model_share"],
-        "polygonise_over_shapes": tracing["tracer_s"] / tracing["shapes_s"],
-    }
+    figures = measure(options.side, options.weights)
+    ratios = find_ratios(figures)
     machine = {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     machine["load_average_1min"] = os.getloadavg()[0]
     report = {"machine": machine, "side_px": options.side, "figures": figures, "ratios": ratios}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    for name, value in ratios.items():
-        print(f"{name:32} {value:8.3f}")
+    print_tables(figures, ratios)
 
 
 if __name__ == "__main__":
