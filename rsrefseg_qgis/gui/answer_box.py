@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from qgis.core import QgsApplication
-from qgis.gui import QgsCollapsibleGroupBox
 from qgis.PyQt.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -18,6 +17,7 @@ from qgis.PyQt.QtWidgets import (
 from rsrefseg_qgis.errors import tr
 from rsrefseg_qgis.tasks.reshape import Shape
 
+from .group import folding_group
 from .point_bar import PointBar
 from .results_list import ResultsList
 from .shape_box import ShapeBox
@@ -86,10 +86,12 @@ class AnswerBox(QWidget):
         tools.addWidget(self.point_bar)
         tools.addStretch(1)
         tools.addWidget(self.heat_button)
-        shape_group = QgsCollapsibleGroupBox(tr("Shape"))
-        shape_group.setObjectName("rsrefsegShapeGroup")
-        inner = QVBoxLayout(shape_group)
-        inner.addWidget(self.shape_box)
+        shape_group = folding_group(
+            tr("Shape"),
+            "rsrefsegShapeGroup",
+            tr("How outlines are drawn; they change as you look"),
+            self.shape_box,
+        )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)

@@ -1,12 +1,19 @@
-"""The panel's last line: how the engine is, which model, on which device."""
+"""The panel's last lines: how the engine is, model, device and why, what is cached."""
 
 from __future__ import annotations
 
 import dataclasses
 
 from qgis.core import QgsApplication
-from qgis.PyQt.QtCore import pyqtSignal
-from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from rsrefseg_qgis.errors import tr
 
@@ -21,6 +28,7 @@ DOT_COLOURS = {
     EngineStatus.READY: "#2e9e5b",
     EngineStatus.BUSY: "#2f7ed8",
     EngineStatus.FAILED: "#d64545",
+    EngineStatus.UNREACHABLE: "#d64545",
 }
 
 
@@ -33,6 +41,7 @@ def status_text(status: EngineStatus) -> str:
         EngineStatus.READY: tr("Engine ready"),
         EngineStatus.BUSY: tr("Engine at work"),
         EngineStatus.FAILED: tr("Engine failed"),
+        EngineStatus.UNREACHABLE: tr("Engine unreachable"),
     }[status]
 
 
@@ -42,6 +51,11 @@ def engine_text(view: EngineView) -> str:
     if view.status in (EngineStatus.READY, EngineStatus.BUSY):
         parts += [part for part in (view.model, view.device) if part]
     return " · ".join(parts)
+
+
+def engine_note(view: EngineView) -> str:
+    """Why this device, and what is cached; or why the engine is not ready."""
+    return " · ".join(part.rstrip(".") for part in (view.why, view.cached) if part)
 
 
 class EngineLine(QWidget):
@@ -58,7 +72,16 @@ class EngineLine(QWidget):
         self.label.setObjectName("engineLabel")
         self.label.setAccessibleName(tr("State of the engine"))
         self.label.setWordWrap(True)
-        self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.note = QLabel()
+        self.note.setObjectName("engineNote")
+        self.note.setAccessibleName(tr("Why this device, and what is cached"))
+        self.note.setWordWrap(True)
+        small = self.note.font()
+        small.setPointSizeF(small.pointSizeF() * 0.85)
+        self.note.setFont(small)
+        for text in (self.label, self.note):
+            text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+            text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.install_button = QToolButton()
         self.install_button.setObjectName("installButton")
         self.install_button.setText(tr("Install engine…"))
@@ -66,9 +89,13 @@ class EngineLine(QWidget):
             tr("Install the engine into a folder of its own; QGIS's Python is left alone")
         )
         self.install_button.clicked.connect(self.install_asked.emit)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        row = QHBoxLayout()
         row.setSpacing(6)
+        column.addLayout(row)
+        column.addWidget(self.note)
         row.addWidget(self._dot)
         row.addWidget(self.label)
         row.addWidget(self.install_button)
@@ -90,6 +117,10 @@ class EngineLine(QWidget):
         colour = DOT_COLOURS[engine.status]
         self._dot.setStyleSheet(f"background: {colour}; border-radius: 5px;")
         self.label.setText(engine_text(engine))
-        self.label.setToolTip("\n".join(engine.details))
+        details = "\n".join(engine.details)
+        self.label.setToolTip(details)
+        self.note.setText(engine_note(engine))
+        self.note.setToolTip(details)
+        self.note.setVisible(bool(self.note.text()))
         missing = engine.status is EngineStatus.NOT_INSTALLED
         self.install_button.setVisible(missing and view.activity is not Activity.INSTALLING)

@@ -10,6 +10,7 @@ from rsrefseg_qgis.engine.wire import Health
 from rsrefseg_qgis.errors import tr
 
 from .state import EngineStatus, EngineView, PanelState
+from .wording import size_text
 
 LOOK_EVERY_MS = 2000
 STATUS = {
@@ -60,7 +61,10 @@ class EngineWatch(QObject):
             status = EngineStatus.NOT_INSTALLED
         if status is not EngineStatus.READY:
             self._health = None
-            self._state.change(engine=EngineView(status, details=self._failure(status)))
+            if status is EngineStatus.FAILED and self._manager.is_remote:
+                status = EngineStatus.UNREACHABLE
+            why = self._failure(status)
+            self._state.change(engine=EngineView(status, why=why, details=(why,) if why else ()))
             return
         health = self._health or self._manager.health
         self._state.change(engine=EngineView(status) if health is None else ready_view(health))
@@ -76,13 +80,14 @@ class EngineWatch(QObject):
             return False
         return not Installer(settings).is_installed
 
-    def _failure(self, status: EngineStatus) -> tuple[str, ...]:
-        error = self._manager.last_error
-        return (error,) if status is EngineStatus.FAILED and error else ()
+    def _failure(self, status: EngineStatus) -> str:
+        failed = status in (EngineStatus.FAILED, EngineStatus.UNREACHABLE)
+        return (self._manager.last_error or "") if failed else ""
 
 
 def ready_view(health: Health) -> EngineView:
     """What to show of an engine that is ready."""
+    cached = ""
     details = [tr("Engine {version}").format(version=health.engine_version)]
     if health.model is not None:
         details.append(tr("Model: {name}").format(name=health.model.name))
@@ -93,17 +98,20 @@ def ready_view(health: Health) -> EngineView:
             )
         )
     if health.cache is not None:
-        details.append(
-            tr("Ready for further phrases: {count} images, {size:.0f} of {budget:.0f} MB").format(
-                count=health.cache.images,
-                size=health.cache.bytes / 1e6,
-                budget=health.cache.budget_bytes / 1e6,
-            )
+        cached = tr("{count} views ready ({size} of {budget})").format(
+            count=health.cache.images,
+            size=size_text(health.cache.bytes),
+            budget=size_text(health.cache.budget_bytes),
         )
+        details.append(cached)
+        if health.cache.images == 0:
+            cached = ""
     return EngineView(
         EngineStatus.READY,
         model=health.model.name if health.model else "",
         device=_short_device(health),
+        why=health.device.why if health.device else "",
+        cached=cached,
         details=tuple(details),
         examples=health.model.vocabulary_examples if health.model else (),
     )

@@ -29,6 +29,7 @@ class EngineStatus(enum.Enum):
     READY = "ready"
     BUSY = "busy"
     FAILED = "failed"
+    UNREACHABLE = "unreachable"
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,17 @@ class EngineView:
         status: how it is.
         model: name of the model, empty when not known yet.
         device: name of the device in use, empty when not known yet.
-        details: lines for the tooltip: why this device, what is cached.
+        why: why this device, or why the engine is not ready; empty when not known.
+        cached: what is ready for further phrases, empty when not known.
+        details: lines for the tooltip.
         examples: phrases that fit the model's vocabulary.
     """
 
     status: EngineStatus = EngineStatus.STOPPED
     model: str = ""
     device: str = ""
+    why: str = ""
+    cached: str = ""
     details: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
 

@@ -66,4 +66,9 @@ def unknown_text(words: tuple[str, ...]) -> str:
 
 def phrases_text(phrases: Iterable[PhraseAnswer]) -> str:
     """A line per phrase."""
-    return "\n".join(found_text(item) if item.features else nothing_text(item) for item in phrases)
+    lines = []
+    for item in phrases:
+        lines.append(found_text(item) if item.features else nothing_text(item))
+        if item.features and item.unknown_words:
+            lines.append(unknown_text(item.unknown_words))
+    return "\n".join(lines)

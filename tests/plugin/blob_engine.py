@@ -19,6 +19,9 @@ import fake_engine
 gdal.UseExceptions()
 IMAGES: dict[str, bytes] = {}
 ANSWERS: dict[str, dict] = {}
+# request -> what it held back as no match; request -> its image
+GUESSES: dict[str, dict[str, list[dict]]] = {}
+SEEN: dict[str, str] = {}
 
 
 def red_polygons(tiff: bytes, phrase: str) -> list[dict]:
@@ -48,6 +51,14 @@ def red_polygons(tiff: bytes, phrase: str) -> list[dict]:
     ]
 
 
+def redness(tiff: bytes) -> bytes:
+    """The red band, from 0 to 1, as a GeoTIFF of its own."""
+    gdal.FileFromMemBuffer("/vsimem/seen.tif", tiff)
+    options = {"bandList": [1], "outputType": gdal.GDT_Float32, "scaleParams": [[0, 255, 0, 1]]}
+    gdal.Translate("/vsimem/red.tif", "/vsimem/seen.tif", **options)
+    return bytes(gdal.VSIGetMemFileBuffer_unsafe("/vsimem/red.tif"))
+
+
 class Handler(fake_engine.Handler):
     def images(self, body: bytes) -> None:
         gdal.FileFromMemBuffer("/vsimem/put.tif", body)
@@ -68,6 +79,21 @@ class Handler(fake_engine.Handler):
             },
         )
 
+    def do_GET(self) -> None:
+        path, _, _ = self.path.partition("?")
+        if not path.endswith(("/heat", "/probability")):
+            super().do_GET()
+            return
+        image = SEEN.get(path.split("/")[-2])
+        if image is None:
+            self.refuse(404, "unknown_request", "These probabilities are no longer kept.")
+            return
+        raw = redness(IMAGES[image])
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
     def do_POST(self) -> None:
         if not self.path.endswith("/polygons"):
             super().do_POST()
@@ -78,7 +104,9 @@ class Handler(fake_engine.Handler):
             self.refuse(404, "unknown_request", "These probabilities are no longer kept.")
             return
         answer = json.loads(json.dumps(kept))
+        guesses = GUESSES[kept["request_id"]] if body["presence_threshold"] == 0 else {}
         for result in answer["results"]:
+            result["features"] += guesses.get(result["phrase"], [])
             result["features"] = [
                 feature
                 for feature in result["features"]
@@ -103,9 +131,14 @@ class Handler(fake_engine.Handler):
             result["presence"] = 0.03 if nothing else 0.97
             result["unknown_words"] = [w for w in result["phrase"].split() if w.startswith("zz")]
             tiff = IMAGES[request["image"]["id"]]
-            result["features"] = [] if nothing else red_polygons(tiff, result["phrase"])
+            found = red_polygons(tiff, result["phrase"])
+            result["features"] = [] if nothing else found
+            if nothing:
+                GUESSES.setdefault(request["request_id"], {})[result["phrase"]] = found
         if "warn" in words:
             answer["warnings"] = ["“largest” was judged per window."]
+        GUESSES.setdefault(request["request_id"], {})
+        SEEN[request["request_id"]] = request["image"]["id"]
         ANSWERS[request["request_id"]] = answer
         self.reply(200, answer)
 
