@@ -60,10 +60,15 @@ def interruptible(
     while True:
         with contextlib.suppress(queue.Empty):
             good, value = answer.get(timeout=POLL_S)
-            monitor.check()
-            if good:
-                return value
-            raise value
+            try:
+                monitor.check()
+                if good:
+                    return value
+                raise value
+            finally:
+                # An error refers to this frame, and the frame to the monitor with its QObject: a
+                # cycle would have that destroyed by whatever thread collects garbage next.
+                del value
         meanwhile()
         if give_up_at is None and monitor.cancelled():
             give_up_at = time.monotonic() + CANCEL_WAIT_S

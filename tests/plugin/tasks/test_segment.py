@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from rsrefseg_qgis.errors import (
 )
 from rsrefseg_qgis.layers.snapshot import take_snapshot
 from rsrefseg_qgis.tasks.base import BaseTask, Cancelled, Done, Failed, Monitor
+from rsrefseg_qgis.tasks.calls import interruptible
 from rsrefseg_qgis.tasks.segment import SegmentJob, segment, segment_task
 from tests.plugin import rasters
 
@@ -132,6 +135,26 @@ def test_task_tells_its_outcome(
     assert len(done.value.phrases[0].features) == 1
     failed = run_task(segment_task(job_for(layer, "die"), blob_manager), qtbot)
     assert isinstance(failed, Failed)
+
+
+def test_nothing_of_qt_is_left_to_the_garbage_collector() -> None:
+    """It runs in any thread, and a QObject must not be destroyed in any."""
+
+    def fail() -> None:
+        raise EngineAnswerError("no", code="no")
+
+    def left() -> object:
+        monitor = Monitor()
+        with pytest.raises(EngineAnswerError):
+            interruptible(fail, monitor)
+        return weakref.ref(monitor)
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert left()() is None
+    finally:
+        gc.enable()
 
 
 def test_unexpected_error_is_a_sentence(qtbot: object) -> None:
