@@ -98,13 +98,15 @@ def ready_view(health: Health) -> EngineView:
             )
         )
     if health.cache is not None:
-        cached = tr("{count} views ready ({size} of {budget})").format(
-            count=health.cache.images,
+        count = health.cache.images
+        views = tr("1 view ready") if count == 1 else tr("{count} views ready").format(count=count)
+        cached = tr("{views} ({size} of {budget})").format(
+            views=views,
             size=size_text(health.cache.bytes),
             budget=size_text(health.cache.budget_bytes),
         )
         details.append(cached)
-        if health.cache.images == 0:
+        if count == 0:
             cached = ""
     return EngineView(
         EngineStatus.READY,

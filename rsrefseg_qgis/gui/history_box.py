@@ -41,25 +41,30 @@ class HistoryBox(QWidget):
         self.list.setToolTip(tr("What was asked in this project; Enter runs it again"))
         self.list.setFixedHeight(ROWS_HEIGHT_PX)
         self.list.setAlternatingRowColors(True)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.again_button = _button(
             "againButton", tr("Run again"), tr("Ask the chosen run again, as it was")
         )
         self.processing_button = _button(
             "processingButton",
-            tr("In Toolbox…"),
+            tr("Open in Toolbox…"),
             tr("Open the chosen run in “Segment by phrase” of the Processing Toolbox"),
         )
         self.clear_button = _button(
             "clearButton", tr("Clear"), tr("Forget the runs of this project; layers stay")
         )
+        # two rows, so that no text is cut in a narrow dock
         row = QHBoxLayout()
         row.setSpacing(4)
-        for button in (self.again_button, self.processing_button, self.clear_button):
-            row.addWidget(button)
+        row.addWidget(self.again_button)
+        row.addWidget(self.clear_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
         column.addWidget(self.list)
         column.addLayout(row)
+        column.addWidget(self.processing_button)
         self._shown: tuple[RunRecord, ...] | None = None
         self.list.itemActivated.connect(lambda item: self.again_asked.emit(item.data(RECORD)))
         self.list.currentItemChanged.connect(lambda item, before: self._show_buttons())

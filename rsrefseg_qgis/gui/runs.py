@@ -25,7 +25,7 @@ from rsrefseg_qgis.tasks.base import BaseTask, Done, Failed, Outcome
 from rsrefseg_qgis.tasks.export import export_task
 from rsrefseg_qgis.tasks.install import install_task
 from rsrefseg_qgis.tasks.segment import SegmentAnswer, SegmentJob, segment_task
-from rsrefseg_qgis.tasks.sentences import nothing_text, phrases_text, unknown_text
+from rsrefseg_qgis.tasks.sentences import nothing_text, phrases_text
 
 from .engine_watch import EngineWatch
 from .messages import Messenger
@@ -217,8 +217,6 @@ class Runs(QObject):
             add_above(layer, snapshot.layer_id, project)
             layers[phrase.record.phrase] = layer.id()
             self._results.add(layer, phrase.record.phrase, phrase.features)
-            if phrase.unknown_words:
-                self._messenger.warning(unknown_text(phrase.unknown_words))
         for warning in answer.response.warnings:
             self._messenger.warning(warning)
         self._state.change(summary=phrases_text(answer.phrases), result_ids=tuple(layers.values()))
