@@ -29,11 +29,10 @@ def interactive(report: dict[str, Any]) -> str:
         "",
         "| Step | " + " | ".join(model["title"] for model in models(report)) + " |",
         "| --- |" + " ---: |" * len(models(report)),
-        row("engine's start to listening", report, lambda m: s(m["cold_start"]["listening_s"])),
-        row("… to ready, model loaded and tried", report, lambda m: s(m["cold_start"]["ready_s"])),
+        row("engine's start to listening", report, ("cold_start", "listening_s")),
+        row("… to ready, model loaded and tried", report, ("cold_start", "ready_s")),
     ]
-    for step in report["tiny"]["steps"]:
-        lines.append(row(step, report, lambda model, step=step: timed(model["steps"].get(step))))
+    lines += [row(step, report, ("steps", step)) for step in report["tiny"]["steps"]]
     lines += ["", "| Ratio | Measured | Target |", "| --- | ---: | ---: |"]
     for name, value in report["ratios"].items():
         lines.append(f"| `{name}` | {value:.3f} | {report['targets'][name]:.3f} |")
@@ -45,15 +44,18 @@ def models(report: dict[str, Any]) -> list[dict[str, Any]]:
     return [report[key] for key in ("tiny", "large") if report.get(key)]
 
 
-def row(name: str, report: dict[str, Any], cell: Callable[[dict[str, Any]], str]) -> str:
+def row(name: str, report: dict[str, Any], keys: tuple[str, str]) -> str:
     """A line with a cell for each model."""
-    return f"| {name} | " + " | ".join(cell(model) for model in models(report)) + " |"
+    cells = (timed(model[keys[0]].get(keys[1])) for model in models(report))
+    return f"| {name} | " + " | ".join(cells) + " |"
 
 
-def timed(step: dict[str, float] | None) -> str:
-    """A step's median, and the share of it that the model did not take."""
+def timed(step: dict[str, float] | float | None) -> str:
+    """Seconds, or a step's median and the share of it that the model did not take."""
     if step is None:
         return ""
+    if not isinstance(step, dict):
+        return s(step)
     return f"{s(step['median_s'])} ({step['outside_model_share']:.0%} outside the model)"
 
 
