@@ -19,17 +19,19 @@ class Share(Monitor):
     def __init__(
         self, whole: Monitor, index: int, count: int, start: float = 0.0, end: float = 1.0
     ) -> None:
-        super().__init__(self._pass_on)
+        first = start + (end - start) * index / count
+        span = (end - start) / count
+        prefix = f"{index + 1}/{count}: " if count > 1 else ""
+
+        # no method: a cycle would leave the feedback, a QObject, to the garbage collector's thread
+        def pass_on(fraction: float, text: str) -> None:
+            if not whole.cancelled():
+                whole.report(first + span * fraction, prefix + text)
+
+        super().__init__(pass_on)
         self._whole = whole
-        self._from = start + (end - start) * index / count
-        self._span = (end - start) / count
-        self._prefix = f"{index + 1}/{count}: " if count > 1 else ""
         self.raster_feedback = whole.raster_feedback
 
     def cancelled(self) -> bool:
         """Whether to stop."""
         return self._whole.cancelled()
-
-    def _pass_on(self, fraction: float, text: str) -> None:
-        if not self._whole.cancelled():
-            self._whole.report(self._from + self._span * fraction, self._prefix + text)
