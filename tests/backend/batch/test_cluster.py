@@ -90,13 +90,13 @@ def test_a_worker_answers_windows_as_one_machine_does(source, scene, tmp_path):
     with open_raster(scene) as raster:
         plan = plan_scene(raster, StandIn().info, None, 0.5)
         stretch = raster.stretch()
-    about = SceneSource("1", str(scene), ReadOptions(), stretch, plan)
+    about = SceneSource(str(scene), ReadOptions(), stretch, plan)
     windows = list(enumerate(plan.windows))
     answers = dict(answer_windows(source, about, windows[:2] + windows[-1:], ["red"]))
     assert set(answers) == {0, 1, len(windows) - 1}
     assert unpack(answers[0], 0).levels.max() > 200
     assert unpack(answers[len(windows) - 1], 0).levels is None
-    gone = SceneSource("2", str(tmp_path / "gone.tif"), ReadOptions(), stretch, plan)
+    gone = SceneSource(str(tmp_path / "gone.tif"), ReadOptions(), stretch, plan)
     with pytest.raises(RasterError):
         answer_windows(source, gone, windows[:1], ["red"])
     assert len((tmp_path / "loads").read_text().split()) == 1

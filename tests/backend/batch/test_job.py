@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pyogrio
+import pyproj
 import pytest
+import shapely
+from affine import Affine
 from rsrefseg.batch.folder import JobFolder
 from rsrefseg.batch.job import Job, precision_of, run_job
-from rsrefseg.errors import CancelledError, InputError, OutputError, RasterError
+from rsrefseg.errors import CancelledError, ExtentError, InputError, OutputError, RasterError
 from rsrefseg.predict.scene import SegmentRequest
 
 from tests.support.stand_in import StandIn
@@ -74,6 +77,49 @@ def test_an_extent_goes_with_one_raster(scene, tmp_path):
     request = SegmentRequest(("red",), extent=(350_000, 3_049_900, 350_050, 3_050_000))
     with pytest.raises(InputError, match="one raster"):
         run_job(Job((str(scene), str(scene)), request, tmp_path / "out.gpkg"), StandIn())
+
+
+@pytest.fixture
+def polygons(tmp_path):
+    """A triangle within the scene, in longitude and latitude."""
+    corners = np.array([(350_020, 3_049_990), (350_150, 3_049_950), (350_060, 3_049_880)], float)
+    to = pyproj.Transformer.from_crs(32645, 4326, always_xy=True)
+    triangle = shapely.Polygon(np.column_stack(to.transform(corners[:, 0], corners[:, 1])))
+    path = tmp_path / "area.gpkg"
+    pyogrio.raw.write(
+        path, shapely.to_wkb([triangle]), [], [], geometry_type="Polygon", crs="EPSG:4326"
+    )
+    return path, shapely.Polygon(corners)
+
+
+def test_only_inside_polygons_is_looked_at_and_kept(scene, polygons, tmp_path):
+    whole, output = tmp_path / "whole.gpkg", tmp_path / "out.gpkg"
+    everywhere = run_job(make_job(scene, whole, "red"), StandIn())
+    report = run_job(make_job(scene, output, "red", within=polygons[0]), StandIn())
+    assert report.windows < everywhere.windows
+    found = shapely.from_wkb(table(output)[0])
+    wanted = shapely.union_all(shapely.from_wkb(table(whole)[0])).intersection(polygons[1])
+    assert wanted.area > 1_000
+    assert shapely.is_valid(found).all()
+    assert shapely.union_all(found).symmetric_difference(wanted).area < 0.01
+    assert table(output)[1]["area_m2"].sum() == pytest.approx(wanted.area, rel=2e-3)
+
+
+def test_polygons_elsewhere_are_said_unless_another_raster_has_them(
+    scene, polygons, make_raster, tmp_path
+):
+    far = make_raster(
+        np.full((3, 30, 30), 255, np.uint8),
+        name="far.tif",
+        transform=Affine(0.5, 0, 351_000, 0, -0.5, 3_050_000),
+    )
+    output = tmp_path / "out.gpkg"
+    with pytest.raises(ExtentError, match="do not touch"):
+        run_job(make_job(far, output, "red", within=polygons[0]), StandIn())
+    assert not output.exists()
+    sources = (str(scene), str(far))
+    run_job(Job(sources, SegmentRequest(("red",)), output, within=polygons[0]), StandIn())
+    assert set(table(output)[1]["source"]) == {str(scene)}
 
 
 def test_a_cancelled_job_goes_on_where_it_was(scene, tmp_path):

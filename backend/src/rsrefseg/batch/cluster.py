@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import queue
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -73,6 +73,7 @@ def connected(address: str | None, workers: int | None = None) -> Iterator[Clien
             processes=True,
             host="127.0.0.1",
             dashboard_address=None,
+            silence_logs=logging.ERROR,
             memory_limit=0,  # the operating system's holds: a worker is not killed for its model
             env={"OMP_NUM_THREADS": str(max(1, cores // count))},
         ) as cluster,
@@ -150,7 +151,6 @@ class _Fleet:
         self._model = model
         self._together = facts.together
         self._read = job.request.read_options
-        self._visit = uuid.uuid4().hex
 
     def look(
         self,
@@ -169,7 +169,7 @@ class _Fleet:
         estimate = Estimate(total, done)
         without_windows = replace(plan, windows=())
         scene = SceneSource(
-            self._visit, _everywhere(raster.location), self._read, raster.stretch(), without_windows
+            _everywhere(raster.location), self._read, raster.stretch(), without_windows
         )
         waiting = groups(missing, self._together)
         finished: queue.SimpleQueue[Future] = queue.SimpleQueue()

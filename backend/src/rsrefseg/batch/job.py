@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from rsrefseg import __version__
 from rsrefseg.batch.folder import JobFolder, differences, digest
-from rsrefseg.errors import InputError, OutputError
+from rsrefseg.errors import ExtentError, InputError, OutputError
 from rsrefseg.geo.raster import RasterSource, open_raster, place_of
 from rsrefseg.geo.vector import (
     LAYER_NAME,
@@ -22,6 +22,7 @@ from rsrefseg.geo.vector import (
     layer_names,
     read_metadata,
 )
+from rsrefseg.geo.within import Area, read_area
 from rsrefseg.predict.drawing import Verdict, draw_phrase
 from rsrefseg.predict.look import Cancelled, Progress, check, look
 from rsrefseg.predict.plan import ScenePlan, plan_scene
@@ -50,6 +51,7 @@ class Job:
         layer_per_phrase: a layer for each phrase in place of one for all.
         overwrite: replace the output.
         resume: go on with what an earlier process began.
+        within: a layer of polygons, in any CRS; only what lies inside them is looked at and kept.
     """
 
     sources: tuple[str, ...]
@@ -58,6 +60,7 @@ class Job:
     layer_per_phrase: bool = False
     overwrite: bool = False
     resume: bool = False
+    within: Path | None = None
 
 
 @dataclass
@@ -192,6 +195,7 @@ def _identity(job: Job, phrases: Sequence[str], model: ModelFacts) -> dict[str, 
         "device": model.device.kind,
         "precision": model.device.precision,
         "layer_per_phrase": job.layer_per_phrase,
+        "polygons": None if job.within is None else _fingerprint(str(job.within)),
         **request,
     }
 
@@ -225,6 +229,7 @@ class _Run:
         self._report = report
         self._tell = progress or (lambda _fraction, _sentence: None)
         self._cancelled = cancelled or (lambda: False)
+        self._area = None if job.within is None else read_area(job.within)
 
     def look(self, look_at_windows: Look) -> None:
         """Have all windows of all rasters answered."""
@@ -292,6 +297,7 @@ class _Run:
                 least,
                 verdict,
                 self._cancelled,
+                None if self._area is None else self._area.placed(raster.crs),
             ):
                 total.polygons += len(features)
                 writer.add(phrase, features, raster.crs, provenance, layer)
@@ -333,4 +339,16 @@ class _Run:
             FileStore(self._folder.path / f"windows-{number}") as store,
         ):
             plan = plan_scene(raster, self._model.info, request.extent, request.ground_resolution_m)
+            if self._area is not None:
+                plan = self._inside(self._area.placed(raster.crs), plan, raster)
             yield raster, plan, store
+
+    def _inside(self, area: Area, plan: ScenePlan, raster: RasterSource) -> ScenePlan:
+        """The windows that touch the job's polygons; of several rasters, some may have none."""
+        touched = area.touches(plan.windows, plan.grid, raster.transform)
+        if not touched.any() and len(self._job.sources) == 1:
+            raise ExtentError(
+                "The polygons do not touch the raster: choose polygons over the raster."
+            )
+        windows = (span for span, is_in in zip(plan.windows, touched, strict=True) if is_in)
+        return replace(plan, windows=tuple(windows))

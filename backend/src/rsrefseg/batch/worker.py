@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Hashable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rsrefseg import __version__
 from rsrefseg.errors import ClusterError
-from rsrefseg.geo.raster import RasterSource, ReadOptions, open_raster, place_of
+from rsrefseg.geo.raster import ReadOptions, open_raster, place_of
 from rsrefseg.geo.stretch import Stretch
 from rsrefseg.geo.windows import Span
 from rsrefseg.predict.look import ask_windows, window_answer
@@ -115,25 +114,16 @@ class SceneSource:
     """A raster and how it is read.
 
     Attributes:
-        visit: a name for one job's visit of it, so that no file is held open from an earlier one.
         raster: its place, as the workers see it.
         read: how numbers become colours.
         stretch: limits that were computed once for all workers; None for pixels as they are.
         plan: how it is cut; without the windows, which come one by one.
     """
 
-    visit: str
     raster: str
     read: ReadOptions
     stretch: Stretch | None
     plan: ScenePlan
-
-
-@dataclass(frozen=True)
-class _OpenRaster:
-    of: tuple[str, str]
-    raster: RasterSource
-    files: ExitStack
 
 
 class _Seat:
@@ -142,7 +132,6 @@ class _Seat:
     def __init__(self) -> None:
         self.turn = threading.Lock()  # the model serves one thread at a time
         self.models: dict[ModelSource, Predictor] = {}
-        self.of_thread = threading.local()
 
     def model(self, source: ModelSource) -> Predictor:
         """The model, loaded on first use; the caller has the turn."""
@@ -150,19 +139,6 @@ class _Seat:
             self.models.clear()
             self.models[source] = source.load()
         return self.models[source]
-
-    def raster(self, scene: SceneSource) -> RasterSource:
-        """The scene's raster, open for this thread until it is sent to another."""
-        held: _OpenRaster | None = getattr(self.of_thread, "held", None)
-        if held is not None and held.of == (scene.visit, scene.raster):
-            return held.raster
-        if held is not None:
-            self.of_thread.held = None
-            held.files.close()
-        files = ExitStack()
-        raster = files.enter_context(open_raster(place_of(scene.raster), read=scene.read))
-        self.of_thread.held = _OpenRaster((scene.visit, scene.raster), raster, files)
-        return raster
 
 
 _seat = _Seat()
@@ -206,11 +182,12 @@ def answer_windows(
         RasterError: the pixels cannot be read.
         RsRefSegError: the model cannot be loaded, or its memory does not suffice.
     """
-    raster, spans = _seat.raster(scene), [span for _, span in windows]
-    tiles = [
-        raster.read_rgb(scene.plan.grid.pixels(span), (span.height, span.width), scene.stretch)
-        for span in spans
-    ]
+    spans = [span for _, span in windows]
+    with open_raster(place_of(scene.raster), read=scene.read) as raster:
+        tiles = [
+            raster.read_rgb(scene.plan.grid.pixels(span), (span.height, span.width), scene.stretch)
+            for span in spans
+        ]
     with _seat.turn:
         model = _seat.model(source)
         said = ask_windows(model, tiles, spans, scene.plan, phrases, Timings(), keep=False)

@@ -56,6 +56,9 @@ Where = Annotated[
     Extent | None,
     typer.Option(metavar="XMIN YMIN XMAX YMAX", help="Only here, in the raster's CRS."),
 ]
+Within = Annotated[
+    Path | None, typer.Option(help="Only inside the polygons of this vector layer, in any CRS.")
+]
 Bands = Annotated[str, typer.Option(help="auto, false-colour, pan, or numbers such as 4,3,2.")]
 Stretch = Annotated[str, typer.Option(help="auto, percentile, min-max, or limits such as 0:3000.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
@@ -93,6 +96,7 @@ def segment(
     smooth_m: Smooth = 0.0,
     resolution_m: Resolution = None,
     extent: Where = None,
+    within: Within = None,
     bands: Bands = "auto",
     stretch: Stretch = "auto",
     device: Device = "auto",
@@ -126,7 +130,7 @@ def segment(
         stretch=stretch,
     )
     sources = tuple(find_rasters([image]))
-    job = Job(sources, request, output, layer_per_phrase, overwrite, resume)
+    job = Job(sources, request, output, layer_per_phrase, overwrite, resume, within)
     run(job, Place(device, weights, dask, workers))
 
 

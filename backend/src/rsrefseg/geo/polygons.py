@@ -14,6 +14,7 @@ from rsrefseg.errors import InputError
 from rsrefseg.geo.clean import fill_holes, right_angles, scale_at, simplify, smooth
 from rsrefseg.geo.ground import areas_m2
 from rsrefseg.geo.tracer import STRIP_PX, StripTracer, TracedParts
+from rsrefseg.geo.within import Area
 
 # Probabilities are kept as whole numbers from 0 to this.
 LEVELS = 255
@@ -139,7 +140,12 @@ class Finisher:
     """Turns traced parts into features: cleans up, measures, leaves out what is too small."""
 
     def __init__(
-        self, transform: Affine, crs: str | None, size: tuple[int, int], options: PolygonOptions
+        self,
+        transform: Affine,
+        crs: str | None,
+        size: tuple[int, int],
+        options: PolygonOptions,
+        within: Area | None = None,
     ) -> None:
         """Prepare for one raster.
 
@@ -148,8 +154,10 @@ class Finisher:
             crs: the CRS as WKT, or None.
             size: the raster's width and height.
             options: clean-up.
+            within: what lies outside is cut off, in the same CRS.
         """
         self._crs = crs
+        self._within = within
         self._options = options
         self._scale = scale_at(transform, crs, size)
         self._waiting: list[TracedParts] = []
@@ -205,6 +213,9 @@ class Finisher:
             source = source[of]
         if options.smooth_m > 0:
             polygons, of = smooth(polygons, options.smooth_m, scale)
+            source = source[of]
+        if self._within is not None:
+            polygons, of = self._within.cut(polygons)
             source = source[of]
         return polygons, source
 

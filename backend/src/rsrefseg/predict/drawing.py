@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rsrefseg.geo.polygons import LEVELS, Finisher, PolygonFeature, PolygonOptions
 from rsrefseg.geo.tracer import StripTracer
 from rsrefseg.geo.windows import BandBlender
+from rsrefseg.geo.within import Area
 from rsrefseg.predict.look import Cancelled, check
 from rsrefseg.predict.plan import ScenePlan
 from rsrefseg.predict.store import WindowStore
@@ -93,6 +94,7 @@ def draw_phrase(
     presence_threshold: float | None,
     verdict: Verdict,
     cancelled: Cancelled | None = None,
+    within: Area | None = None,
 ) -> Iterator[list[PolygonFeature]]:
     """The polygons of one phrase, a band of the scene at a time.
 
@@ -106,10 +108,11 @@ def draw_phrase(
         presence_threshold: windows of a lower presence count as empty; None: none do.
         verdict: gets what all windows together say.
         cancelled: asked before each window.
+        within: what lies outside is cut off, in the same CRS.
     """
     region = plan.region
     transform = plan.grid.transform(raster_transform, region.col, region.row)
-    finish = Finisher(transform, crs, (region.width, region.height), options)
+    finish = Finisher(transform, crs, (region.width, region.height), options, within)
     tracer = StripTracer(region.width, transform)
     limit = options.threshold * LEVELS
     bands = blended_bands(store, plan, phrase, presence_threshold, verdict, cancelled)
