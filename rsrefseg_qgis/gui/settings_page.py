@@ -150,12 +150,10 @@ class SettingsPage(QgsOptionsPageWidget):
         self.install_button.setObjectName("settingsInstall")
         self.install_button.setToolTip(tr("Show what is installed and where, and do it"))
         self.install_button.clicked.connect(self._show_install)
-        status = QHBoxLayout()
-        status.addWidget(self.engine_label, 1)
-        status.addWidget(self.install_button)
         add, table = self._form, Settings
         form = form_layout()
-        form.addRow(status)
+        form.addRow(self.engine_label)  # a row of its own, as high as its text
+        form.addRow(_left(self.install_button))
         device = tr("Device")
         tip = tr("Where the model runs; automatic takes a graphics card where one can be used")
         form.addRow(device, add.choice(table.device, device, tip, device_choices()))
@@ -202,7 +200,8 @@ class SettingsPage(QgsOptionsPageWidget):
         self.remote_label.setObjectName("settingsRemote")
         self.remote_label.setAccessibleName(tr("How the connection is"))
         row = QHBoxLayout()
-        row.addWidget(self.test_button, 0, Qt.AlignmentFlag.AlignTop)
+        left_top = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft
+        row.addWidget(self.test_button, 0, left_top)
         row.addWidget(self.remote_label, 1)
         form.addRow(row)
         self.url_edit.textChanged.connect(self._check_entries)
@@ -374,6 +373,13 @@ def health_sentence(health: Health | None) -> str:
     return tr("The engine answers: version {version}, model {model}, on {device}.").format(
         version=health.engine_version, model=health.model.name, device=device
     )
+
+
+def _left(widget: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.addWidget(widget)
+    row.addStretch(1)
+    return row
 
 
 def _group(title: str, form: QWidget) -> QGroupBox:

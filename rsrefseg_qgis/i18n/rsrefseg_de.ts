@@ -530,12 +530,17 @@
   </message>
   <message>
    <location filename="../gui/engine_watch.py" />
+   <source>1 view ready</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="../gui/engine_watch.py" />
    <source>Engine {version}</source>
    <translation>Engine {version}</translation>
   </message>
   <message>
    <location filename="../gui/engine_watch.py" />
-   <source>{count} views ready ({size} of {budget})</source>
+   <source>{views} ({size} of {budget})</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -547,6 +552,11 @@
    <location filename="../gui/engine_watch.py" />
    <source>Device: {name}, {precision}. {why}</source>
    <translation>Gerät: {name}, {precision}. {why}</translation>
+  </message>
+  <message>
+   <location filename="../gui/engine_watch.py" />
+   <source>{count} views ready</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <location filename="../gui/export_dialog.py" />
@@ -700,8 +710,8 @@
   </message>
   <message>
    <location filename="../gui/history_box.py" />
-   <source>In Toolbox…</source>
-   <translation>In Toolbox…</translation>
+   <source>Open in Toolbox…</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <location filename="../gui/history_box.py" />
@@ -1301,7 +1311,7 @@
   <message>
    <location filename="../gui/settings_page.py" />
    <source>the plugin's own</source>
-   <translation>die des Plugins</translation>
+   <translation>vom Plugin</translation>
   </message>
   <message>
    <location filename="../gui/settings_page.py" />

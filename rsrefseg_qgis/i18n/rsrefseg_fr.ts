@@ -530,12 +530,17 @@
   </message>
   <message>
    <location filename="../gui/engine_watch.py" />
+   <source>1 view ready</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <location filename="../gui/engine_watch.py" />
    <source>Engine {version}</source>
    <translation>Moteur {version}</translation>
   </message>
   <message>
    <location filename="../gui/engine_watch.py" />
-   <source>{count} views ready ({size} of {budget})</source>
+   <source>{views} ({size} of {budget})</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -547,6 +552,11 @@
    <location filename="../gui/engine_watch.py" />
    <source>Device: {name}, {precision}. {why}</source>
    <translation>Matériel : {name}, {precision}. {why}</translation>
+  </message>
+  <message>
+   <location filename="../gui/engine_watch.py" />
+   <source>{count} views ready</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <location filename="../gui/export_dialog.py" />
@@ -700,8 +710,8 @@
   </message>
   <message>
    <location filename="../gui/history_box.py" />
-   <source>In Toolbox…</source>
-   <translation>Dans la boîte à outils…</translation>
+   <source>Open in Toolbox…</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <location filename="../gui/history_box.py" />
