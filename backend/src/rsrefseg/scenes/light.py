@@ -41,7 +41,7 @@ class Sun:
 def draw_sun(rng: np.random.Generator) -> Sun:
     """A sun at random: any side, but never straight above nor at the horizon."""
     azimuth = rng.uniform(0, 2 * np.pi)
-    elevation = float(rng.uniform(0.45, 1.2))
+    elevation = float(rng.uniform(0.55, 1.2))
     return Sun(float(np.cos(azimuth)), float(np.sin(azimuth)), elevation)
 
 
@@ -57,7 +57,7 @@ def textured(rng: np.random.Generator, albedo: Field, index: Index, resolution_m
     worn = np.roll(grains[2], shape[0] // 3, axis=0) + 0.6 * np.roll(
         grains[3], shape[1] // 3, axis=1
     )
-    worn += 0.35 * grains[1] - np.float32(rng.uniform(-0.2, 1.2))
+    worn += 0.15 * grains[1] - np.float32(rng.uniform(-0.2, 1.2))
     mix = (np.clip(1.2 * worn, 0, 1) * _PATCH[index])[..., None]
     albedo += (_PATCH_RGB[index] - albedo) * mix
     albedo *= value[..., None]
@@ -120,7 +120,7 @@ def leaf_relief(height: Field, index: Index, sun: Sun, resolution_m: float) -> F
     gx = cv2.Sobel(soft, cv2.CV_32F, 1, 0, ksize=1, scale=0.5 / resolution_m)
     gy = cv2.Sobel(soft, cv2.CV_32F, 0, 1, ksize=1, scale=0.5 / resolution_m)
     slope = np.clip(-(gx * np.float32(sun.x) + gy * np.float32(sun.y)), -1.5, 1.5)
-    relief = np.where(slope > 0, 1 + 0.38 * slope, 1 + 0.30 * slope)
+    relief = np.where(slope > 0, 1 + 0.24 * slope, 1 + 0.24 * slope)
     return np.where(leafy, relief, np.float32(1)).astype(np.float32)
 
 

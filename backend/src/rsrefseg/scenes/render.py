@@ -63,7 +63,7 @@ class Conditions:
     flaws: bool = True
 
 
-def draw_conditions(rng: np.random.Generator) -> Conditions:
+def draw_conditions(rng: np.random.Generator, resolution_m: float) -> Conditions:
     """Conditions at random."""
     sun = draw_sun(rng)
     lean = (0.0, 0.0)
@@ -71,7 +71,7 @@ def draw_conditions(rng: np.random.Generator) -> Conditions:
         turn, amount = rng.uniform(0, 2 * np.pi), abs(rng.normal()) * 0.12
         lean = (float(np.cos(turn) * amount), float(np.sin(turn) * amount))
     ambient, sky = float(rng.uniform(0.26, 0.55)), float(rng.uniform(0.0, 0.14))
-    return Conditions(sun, lean, ambient, sky, draw_sensor(rng))
+    return Conditions(sun, lean, ambient, sky, draw_sensor(rng, resolution_m))
 
 
 def _paint(canvas: Canvas, world: World, sun: Sun) -> None:
@@ -93,7 +93,7 @@ def render(
 ) -> Picture:
     """Paint finely, then light and photograph at the picture's own resolution."""
     rows, cols = shape
-    how = conditions or draw_conditions(rng)
+    how = conditions or draw_conditions(rng, resolution_m)
     scale = supersample / resolution_m
     ground = world.ground
     canvas = Canvas.blank(rows * supersample, cols * supersample, scale, ground.rgb, ground.texture)

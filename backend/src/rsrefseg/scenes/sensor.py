@@ -40,7 +40,11 @@ class Sensor:
     jpeg: int | None
 
 
-def draw_sensor(rng: np.random.Generator) -> Sensor:
+_COARSE_M = 0.45
+"""Coarser pictures than this come from higher up: they are softer and hardly sharpened."""
+
+
+def draw_sensor(rng: np.random.Generator, resolution_m: float = 0.3) -> Sensor:
     """A sensor at random: most are aerial cameras, some drones, some satellites."""
     warm, green = rng.normal() * 0.035 - 0.025, rng.normal() * 0.02
     sensor = Sensor(
@@ -55,6 +59,12 @@ def draw_sensor(rng: np.random.Generator) -> Sensor:
         sharpen=float(rng.uniform(0.2, 1.1)) if rng.random() < 0.5 else 0.0,
         jpeg=int(rng.integers(45, 96)) if rng.random() < 0.7 else None,
     )
+    if resolution_m > _COARSE_M and rng.random() < 0.7:
+        return replace(
+            sensor,
+            blur_px=float(rng.uniform(0.6, 1.1)), sharpen=0.3 * sensor.sharpen,
+            contrast=min(sensor.contrast, 1.05),
+        )  # fmt: skip
     if rng.random() < 0.15:
         return replace(
             sensor,

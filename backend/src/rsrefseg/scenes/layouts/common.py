@@ -104,7 +104,7 @@ def tree(
     """A tree; its trunk needs free ground, its crown may hang over things."""
     if not world.in_view(x, y, 5.0) or not (anywhere or world.free_at(x, y)):
         return None
-    width = size_m or min(max(float(rng.lognormal(1.5, 0.45)), 1.4), 14.0)
+    width = size_m or min(max(float(rng.lognormal(1.65, 0.45)), 1.4), 14.0)
     kind = style.tree_kinds[int(rng.integers(len(style.tree_kinds)))]
     if 12 <= kind <= 16:
         width = min(width, 6.0)

@@ -12,9 +12,9 @@ from rsrefseg.scenes.world import Entity, Rgb, Roof, Wing, World, wing_outline
 
 def house(
     world: World, rng: Rng, style: Style, x: float, y: float, length: float, width: float,
-    angle: float, cls: str = "house", gap_m: float = 0.6,
+    angle: float, cls: str = "house", gap_m: float = 0.6, crowd: float = 0.0,
 ) -> Entity | None:  # fmt: skip
-    """A house in the style of the place."""
+    """A house in the style of the place; see `building` for `gap_m` and `crowd`."""
     flat = chance(rng, style.flat)
     covering = house_roof(rng, style, flat)
     roof: Roof = "flat"
@@ -24,14 +24,15 @@ def house(
         roof = "hip" if p < hips else "gable" if p < 0.95 else "shed"
     eave = uniform(rng, 2.6, 4.5) if style.region == "american" else uniform(rng, 2.8, 9.0)
     return building(
-        world, rng, style, cls, (x, y, length, width, angle), roof, covering, eave, gap_m
-    )
+        world, rng, style, cls, (x, y, length, width, angle), roof, covering, eave, gap_m,
+        crowd=crowd,
+    )  # fmt: skip
 
 
 def building(
     world: World, rng: Rng, style: Style, cls: str,
     box: tuple[float, float, float, float, float], roof: Roof, covering: RoofPaint,
-    eave_m: float, gap_m: float = 0.6, plain: bool = False,
+    eave_m: float, gap_m: float = 0.6, plain: bool = False, crowd: float = 0.0,
 ) -> Entity | None:  # fmt: skip
     """Put a building where there is room for it.
 
@@ -46,15 +47,16 @@ def building(
         eave_m: height of the walls.
         gap_m: ground that must be free around it.
         plain: no further wings.
+        crowd: share of its ground that others may have taken, where walls touch.
     """
     pitch = uniform(rng, 0.28, 0.5) if style.region == "american" else uniform(rng, 0.3, 0.85)
     if roof in ("shed", "dome"):
         pitch = 0.12 if roof == "shed" else 0.5
     wings, shape = _wings(rng, box, roof, eave_m, pitch, plain)
-    if not all(world.free(wing_outline(w, gap_m)) for w in wings):
+    if not all(world.free(wing_outline(w, gap_m), crowd) for w in wings):
         wings = wings[:1]
         shape = _plain_shape(box)
-        if not world.free(wing_outline(wings[0], gap_m)):
+        if not world.free(wing_outline(wings[0], gap_m), crowd):
             return None
     for w in wings:
         world.take(wing_outline(w, 0.3))
@@ -204,6 +206,19 @@ def _plant(world: World, rng: Rng, e: Entity, w: Wing) -> None:
         )
 
 
+def _sheets(world: World, rng: Rng, e: Entity, w: Wing) -> None:
+    """Sheets and slabs of one roof that have weathered differently."""
+    for _ in range(int(rng.integers(1, 5))):
+        u, v = uniform(rng, -0.35, 0.35), uniform(rng, -0.35, 0.35)
+        x, y = _at(w, u * w.length, v * w.width)
+        length = min(uniform(rng, 0.15, 0.6), 1 - 2 * abs(u)) * w.length
+        width = min(uniform(rng, 0.2, 0.7), 1 - 2 * abs(v)) * w.width
+        world.paint(
+            rectangle(x, y, length, width, w.angle), jitter(rng, e.rgb, 0.14, 0.03),
+            texture=e.texture, level="roof", owner=e.id, height_m=w.eave_m + 0.02,
+        )  # fmt: skip
+
+
 def _lived_on(world: World, rng: Rng, e: Entity, w: Wing) -> None:
     """A stair head, awnings, water tanks and clutter on a roof terrace."""
     cu, cv = (0.28 if chance(rng, 0.5) else -0.28), (0.26 if chance(rng, 0.5) else -0.26)
@@ -236,7 +251,9 @@ def _lived_on(world: World, rng: Rng, e: Entity, w: Wing) -> None:
             owner=e.id,
             height_m=w.eave_m + 2.2,
         )
-    for _ in range(int(rng.poisson(2.8))):
+    if e.texture in ("rust", "old_roof"):
+        _sheets(world, rng, e, w)
+    for _ in range(int(rng.poisson(5.0))):
         x, y = _at(w, uniform(rng, -0.42, 0.42) * w.length, uniform(rng, -0.4, 0.4) * w.width)
         if chance(rng, 0.4):
             r = uniform(rng, 0.45, 0.75)

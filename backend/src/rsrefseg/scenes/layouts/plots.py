@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rsrefseg.scenes.geometry import Points, along, rectangle
+from rsrefseg.scenes.geometry import Points, along, blob, ellipse, rectangle
 from rsrefseg.scenes.layouts.common import hedge, pool, tree, vehicle
 from rsrefseg.scenes.layouts.houses import building, house
 from rsrefseg.scenes.layouts.style import Rng, Style, chance, pick_roof, uniform
@@ -74,6 +74,7 @@ def settle(world: World, rng: Rng, style: Style, plot: Plot, setback_m: float, e
     if not empty:
         _build(world, rng, style, plot, setback_m)
     _boundary(world, rng, style, outline, lawn)
+    _shrubs(world, rng, style, plot, lawn)
     area = plot.width * plot.depth
     for _ in range(min(int(rng.poisson(style.trees * area / 150)), 14)):
         across = uniform(rng, -0.48, 0.48) * plot.width
@@ -118,6 +119,24 @@ def _build(world: World, rng: Rng, style: Style, plot: Plot, setback_m: float) -
         )
     if chance(rng, 0.12):
         _belongings(world, rng, plot, rear)
+
+
+def _shrubs(world: World, rng: Rng, style: Style, plot: Plot, lawn: bool) -> None:
+    """Low green along the sides of a yard, and a worn or paved spot."""
+    if chance(rng, 0.4):
+        x, y = plot.at(uniform(rng, -0.3, 0.3) * plot.width, uniform(rng, 0.5, 0.9) * plot.depth)
+        if world.free_at(x, y):
+            rgb, texture = (style.dirt, "dirt") if lawn else (style.paving, "concrete")
+            spot = blob(rng, x, y, uniform(rng, 1.0, 3.0), 0.2)
+            world.paint(spot, jitter(rng, rgb), texture=texture, level="ground")
+    for _ in range(int(rng.poisson(2.5 * style.trees if lawn else 1.0))):
+        side = uniform(rng, 0.40, 0.47) * (1 if chance(rng, 0.5) else -1)
+        x, y = plot.at(side * plot.width, uniform(rng, 0.15, 0.97) * plot.depth)
+        if world.free_at(x, y):
+            size = uniform(rng, 0.4, 0.9)
+            outline = ellipse(x, y, size, size * uniform(rng, 0.7, 1.0), 0.0, 8)
+            rgb = jitter(rng, style.green, 0.15, 0.04)
+            world.paint(outline, rgb, texture="leaves", level="fence", height_m=size)
 
 
 def _ring_of_trees(world: World, rng: Rng, style: Style, built: Entity) -> None:

@@ -173,7 +173,7 @@ def old_town(rng: Rng, width_m: float, height_m: float) -> World:
                 )
                 traffic(world, rng, line, wide, 60)
     surroundings(world, rng, style)
-    lot = uniform(rng, 70, 150)
+    lot = uniform(rng, 40, 130)
     c, s = math.cos(angle), math.sin(angle)
     for u in np.arange(-half, half, block / 2):
         for v in np.arange(-half, half, block / 2):
@@ -213,7 +213,7 @@ def _lots(
     turn = angle + float(rng.normal()) * 0.02
     if length < width:
         length, width, turn = width, length, turn + math.pi / 2
-    house(world, rng, style, x, y, length - gap, width - gap, turn, gap_m=-0.25)
+    house(world, rng, style, x, y, length - gap, width - gap, turn, gap_m=-0.25, crowd=0.14)
 
 
 def _clutter(world: World, rng: Rng, angle: float) -> None:

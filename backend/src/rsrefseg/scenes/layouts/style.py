@@ -13,7 +13,7 @@ from rsrefseg.scenes.world import Ground, Rgb, World
 Rng = np.random.Generator
 
 _GREENS: tuple[Rgb, ...] = (
-    (58, 80, 46), (66, 84, 52), (50, 66, 42), (78, 92, 54), (44, 62, 44), (62, 72, 40),
+    (52, 70, 42), (60, 76, 48), (46, 60, 40), (70, 82, 50), (40, 56, 42), (56, 66, 38),
 )  # fmt: skip
 _GRASS: tuple[Rgb, ...] = (
     (92, 108, 64), (104, 116, 74), (84, 102, 62), (122, 122, 84), (112, 110, 78), (78, 104, 56),
@@ -108,7 +108,7 @@ def draw_style(rng: Rng, region: str | None = None) -> Style:
             "desert": 0.92,
         }[region],
         accent=accent,
-        accent_share=float(rng.choice([0.0, 0.12, 0.3], p=[0.35, 0.4, 0.25])),
+        accent_share=float(rng.choice([0.0, 0.1, 0.24], p=[0.35, 0.4, 0.25])),
         grass=one_of(rng, _GRASS[3:5] if winter or region == "desert" else _GRASS),
         dirt=one_of(rng, _SANDS if region == "desert" else _DIRTS),
         paving=jitter(rng, (pale, pale * 0.97, pale * 0.92), 0.04),
