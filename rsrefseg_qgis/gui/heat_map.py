@@ -55,8 +55,10 @@ class HeatMaps(QObject):
         self._layer_ids: list[str] = []
         self._files: list[Path] = []
         self._group: QgsLayerTreeGroup | None = None
+        self._saved = False
         button.toggled.connect(self._on_toggled)
         QgsProject.instance().layersWillBeRemoved.connect(self._on_removed)
+        QgsProject.instance().projectSaved.connect(self._on_saved)
 
     def renew(self) -> None:
         """There is another answer: show its heat map, when one is shown."""
@@ -67,6 +69,7 @@ class HeatMaps(QObject):
     def close(self) -> None:
         """Take all away."""
         QgsProject.instance().layersWillBeRemoved.disconnect(self._on_removed)
+        QgsProject.instance().projectSaved.disconnect(self._on_saved)
         self._button.toggled.disconnect(self._on_toggled)
         self._remove()
 
@@ -129,6 +132,7 @@ class HeatMaps(QObject):
 
     def _remove(self) -> None:
         self._token += 1
+        self._saved = False
         for task in list(self._tasks.values()):
             task.cancel()
         ids, self._layer_ids = self._layer_ids, []
@@ -145,9 +149,15 @@ class HeatMaps(QObject):
     def _on_removed(self, layer_ids: list[str]) -> None:
         """The user removed them, or the project is closed: the button goes up."""
         if self._layer_ids and set(self._layer_ids) <= set(layer_ids):
+            closing = set(layer_ids) >= set(QgsProject.instance().mapLayers())
+            if closing and self._saved:
+                self._files = []  # the project that was saved with it needs them
             self._layer_ids = []
             self._group = None if len(layer_ids) > 1 else self._group
             self._button.setChecked(False)
+
+    def _on_saved(self) -> None:
+        self._saved = bool(self._layer_ids)
 
 
 def _delete(files: list[Path]) -> None:

@@ -88,7 +88,7 @@ def request_of(record: RunRecord) -> AskRequest:
         Click(x, y, bool(label)) for (x, y), label in zip(record.points, record.point_labels)
     )
     relation = None
-    if record.relation:
+    if record.relation in {item.value for item in Relation}:
         relation = AskedRelation(Relation(record.relation), record.related_id, record.related_m)
     return AskRequest(
         layer_id=raster_of(record).id(),

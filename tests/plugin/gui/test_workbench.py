@@ -116,6 +116,27 @@ def test_heat_map_comes_and_goes_with_one_click(answered: Any) -> None:
     assert names == ["red", "scene"]
 
 
+def test_heat_map_is_there_when_the_saved_project_is_opened_again(
+    answered: Any, tmp_path: Path
+) -> None:
+    answered.panel.heat_button.click()
+    answered.qtbot.waitUntil(lambda: len(heat_layers()) == 2, timeout=20000)
+    project, path = QgsProject.instance(), tmp_path / "town.qgz"
+    assert project.write(str(path))
+    project.clear()
+    assert not answered.panel.heat_button.isChecked()
+    assert project.read(str(path))
+    assert [layer.isValid() for layer in heat_layers()] == [True, True]
+
+
+def test_heat_map_of_a_project_that_was_not_saved_leaves_no_file(answered: Any) -> None:
+    answered.panel.heat_button.click()
+    answered.qtbot.waitUntil(lambda: len(heat_layers()) == 2, timeout=20000)
+    folder = Path(heat_layers()[0].source()).parent
+    QgsProject.instance().clear()
+    assert list(folder.iterdir()) == []
+
+
 def test_heat_map_removed_by_the_user_lets_the_button_up(answered: Any) -> None:
     answered.panel.heat_button.click()
     answered.qtbot.waitUntil(lambda: len(heat_layers()) == 2, timeout=20000)
