@@ -30,6 +30,7 @@ class ShapeBox(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setObjectName("thresholdSlider")
         self.slider.setAccessibleName(tr("Threshold"))
+        self.slider.setMinimumWidth(80)  # else themes squeeze it to its handle
         self.slider.setRange(1, STEPS - 1)
         self.slider.setValue(round(shape.threshold * STEPS))
         self.threshold = _spin("thresholdSpin", tr("Threshold"), 0.01, 0.99, shape.threshold, 0.01)
