@@ -240,6 +240,41 @@ def test_killed_at_random_moments_and_resumed_it_gives_the_same_bytes(scene, tmp
     assert (alone / "out.gpkg").read_bytes() == output.read_bytes()
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 300 kB of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(place)]
+    try:
+        done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    except OSError as error:
+        pytest.skip(f"a tmpfs cannot be mounted here: {error}")
+    if done.returncode:
+        pytest.skip(f"a tmpfs cannot be mounted here: {done.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("left", [4_096, 40_960, 131_072])
+def test_a_full_disk_of_its_own(scene, small_disk, left):
+    """It fills up while windows are kept, or while polygons are written; then there is room."""
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(300 * 1024 - left))
+    output = small_disk / "out.gpkg"
+    with pytest.raises(OutputError, match="disk"):
+        run_job(make_job(scene, output), StandIn())
+    assert not output.exists()
+    assert not list(small_disk.glob(".out*"))
+    ballast.unlink()
+    elsewhere = small_disk.parent / "elsewhere.gpkg"
+    run_job(make_job(scene, elsewhere), StandIn())
+    room = elsewhere.stat().st_size + 200_000
+    subprocess.run(["mount", "-o", f"remount,size={room}", str(small_disk)], check=True)
+    run_job(make_job(scene, output, resume=True), StandIn())
+    assert table(output)[0] == table(elsewhere)[0]
+
+
 def limit_file_size(size):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))

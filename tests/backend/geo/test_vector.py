@@ -55,6 +55,25 @@ def test_every_field_arrives(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["out.gpkg"]
 
 
+def test_polygons_of_another_crs_are_brought_into_the_layer_s(tmp_path):
+    path = tmp_path / "out.gpkg"
+    square = shapely.box(499_990, 3_049_990, 500_010, 3_050_010)  # on the zone's middle: 87 east
+    to = pyproj.Transformer.from_crs(32645, 32644, always_xy=True)
+    corners = shapely.get_coordinates(square)
+    same = shapely.Polygon(np.column_stack(to.transform(corners[:, 0], corners[:, 1])))
+    other = pyproj.CRS(32644).to_wkt()
+    with GeoPackageWriter(path, PROVENANCE.created) as writer:
+        writer.add("a", [PolygonFeature(square, 0.5, 400.0)], UTM, PROVENANCE)
+        writer.add("a", [PolygonFeature(same, 0.25, 400.0)], other, PROVENANCE)
+        writer.commit()
+    meta, _, geometry, columns = pyogrio.raw.read(path, layer=LAYER_NAME)
+    one, two = shapely.from_wkb(geometry)
+    assert pyproj.CRS(meta["crs"]) == pyproj.CRS(32645)
+    assert one.equals(square)
+    assert two.symmetric_difference(square).area < 1e-3
+    assert columns[list(meta["fields"]).index("score")].tolist() == [0.5, 0.25]
+
+
 def test_no_polygons_and_no_crs_still_make_a_layer(tmp_path):
     path = tmp_path / "out.gpkg"
     assert write_geopackage(path, [("x", [])], None, PROVENANCE) == 0

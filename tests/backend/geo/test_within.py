@@ -41,7 +41,7 @@ def test_it_goes_where_the_raster_is():
     back = moved.placed("EPSG:4326").geometry
     assert back.bounds == pytest.approx(area.geometry.bounds, abs=1e-9)
     assert area.placed(None).geometry == area.geometry
-    with pytest.raises(ExtentError, match="over the raster"):
+    with pytest.raises(ExtentError, match="both are valid"):
         Area(shapely.box(0, 91, 1, 92), "EPSG:4326").placed("EPSG:3857")
 
 

@@ -34,7 +34,7 @@ from rsrefseg.geo.stretch import (
 
 # The longer side of the decimated read that the stretch is computed from.
 STRETCH_SAMPLE_PX = 1024
-CACHE_MB = "128"
+CACHE_MB = "64"
 # What counts as a raster in a folder.
 RASTER_SUFFIXES = frozenset(
     [

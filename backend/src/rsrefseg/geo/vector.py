@@ -8,7 +8,7 @@ import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from rsrefseg.errors import OutputError
+from rsrefseg.geo.clean import repair
 from rsrefseg.geo.polygons import PolygonFeature
 from rsrefseg.geo.qml import polygon_style
+from rsrefseg.geo.reproject import reproject, same_crs
 
 LAYER_NAME = "segments"
 # What QGIS 3.22's GDAL reads without a warning.
@@ -113,13 +115,16 @@ class GeoPackageWriter:
     ) -> None:
         """Write polygons of a phrase; none still make sure that the layer is there.
 
+        A layer has one CRS, that of what came first; the others are brought into it.
+
         Raises:
+            ExtentError: polygons cannot be expressed in the layer's CRS.
             OutputError: the disk is full, or the file cannot be written.
         """
         phrases = self._layers.setdefault(layer, [])
         if phrase not in phrases:
             phrases.append(phrase)
-        self._crs.setdefault(layer, crs)
+        features = _in_crs(features, crs, self._crs.setdefault(layer, crs))
         waiting = self._waiting.setdefault(layer, [])
         waiting += [(phrase, feature, provenance) for feature in features]
         self.count += len(features)
@@ -242,6 +247,19 @@ def read_metadata(path: Path) -> dict[str, str]:
     except (*_PROBLEMS, IndexError):
         return {}
     return dict(found or {})
+
+
+def _in_crs(
+    features: Sequence[PolygonFeature], crs: str | None, wanted: str | None
+) -> Sequence[PolygonFeature]:
+    """Features in another CRS, valid there too; score and area stay."""
+    if not features or same_crs(crs, wanted):
+        return features
+    moved = reproject(
+        np.array([feature.geometry for feature in features], dtype=object), crs, wanted
+    )
+    polygons, of = repair(moved, moved)
+    return [replace(features[i], geometry=p) for p, i in zip(polygons, of.tolist(), strict=True)]
 
 
 @contextmanager

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pyogrio
-import pyproj
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
-from pyproj.exceptions import CRSError, ProjError
 
-from rsrefseg.errors import ExtentError, InputError
+from rsrefseg.errors import InputError
+from rsrefseg.geo.reproject import reproject, same_crs
 from rsrefseg.geo.windows import Span, WorkingGrid
 
 
@@ -37,17 +36,9 @@ class Area:
         Raises:
             ExtentError: it cannot be expressed there.
         """
-        if crs is None or self.crs is None or pyproj.CRS(crs) == pyproj.CRS(self.crs):
+        if same_crs(self.crs, crs):
             return Area(self.geometry, crs)
-        try:
-            to = pyproj.Transformer.from_crs(self.crs, crs, always_xy=True)
-            moved = shapely.transform(
-                self.geometry, lambda xy: np.column_stack(to.transform(xy[:, 0], xy[:, 1]))
-            )
-        except (CRSError, ProjError) as error:
-            raise _elsewhere() from error
-        if not np.isfinite(shapely.get_coordinates(moved)).all():
-            raise _elsewhere()
+        moved = reproject(self.geometry, self.crs, crs)
         return Area(_polygonal(shapely.make_valid(moved)), crs)
 
     def touches(
@@ -116,9 +107,3 @@ def _polygonal(geometry: shapely.Geometry) -> shapely.Geometry:
     parts = shapely.get_parts(shapely.get_parts(geometry))
     kinds = shapely.get_type_id(parts)
     return shapely.union_all(parts[kinds == int(shapely.GeometryType.POLYGON)])
-
-
-def _elsewhere() -> ExtentError:
-    return ExtentError(
-        "The polygons cannot be expressed in the raster's CRS: choose polygons over the raster."
-    )
