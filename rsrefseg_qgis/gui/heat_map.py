@@ -11,7 +11,7 @@ from qgis.core import (
     QgsProject,
     QgsRasterLayer,
 )
-from qgis.PyQt.QtCore import QObject
+from qgis.PyQt.QtCore import QObject, QTimer
 from qgis.PyQt.QtWidgets import QToolButton
 
 from rsrefseg_qgis.engine.manager import EngineManager
@@ -150,8 +150,11 @@ class HeatMaps(QObject):
         """The user removed them, or the project is closed: the button goes up."""
         if self._layer_ids and set(self._layer_ids) <= set(layer_ids):
             closing = set(layer_ids) >= set(QgsProject.instance().mapLayers())
-            if closing and self._saved:
-                self._files = []  # the project that was saved with it needs them
+            files, self._files = self._files, []
+            # a project that was saved with it needs its files
+            if not (closing and self._saved):
+                # once the layers are gone, which write statistics beside the files as they go
+                QTimer.singleShot(0, lambda: _delete(files))
             self._layer_ids = []
             self._group = None if len(layer_ids) > 1 else self._group
             self._button.setChecked(False)

@@ -134,7 +134,7 @@ def test_heat_map_of_a_project_that_was_not_saved_leaves_no_file(answered: Any) 
     answered.qtbot.waitUntil(lambda: len(heat_layers()) == 2, timeout=20000)
     folder = Path(heat_layers()[0].source()).parent
     QgsProject.instance().clear()
-    assert list(folder.iterdir()) == []
+    answered.qtbot.waitUntil(lambda: list(folder.iterdir()) == [], timeout=5000)
 
 
 def test_heat_map_removed_by_the_user_lets_the_button_up(answered: Any) -> None:
