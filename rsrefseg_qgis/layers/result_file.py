@@ -169,6 +169,24 @@ def save_style(path: Path, table: Table, own_style: str = "") -> None:
         raise RuntimeError(why)
 
 
+def save_style_of(target: str, phrase: str, own_style: str = "") -> None:
+    """Keep the style of a layer that Processing wrote, where that is in a GeoPackage.
+
+    Args:
+        target: as Processing names it: a path, with the layer's name behind it or not, or the id
+            of a layer in memory.
+        phrase: the layer's colour is this phrase's.
+        own_style: the user's own QML file; empty for the plugin's style.
+
+    Raises:
+        RuntimeError: it cannot be kept.
+    """
+    name, _, table = target.partition("|layername=")
+    path = Path(name)
+    if path.suffix.lower() == ".gpkg" and path.is_file():
+        save_style(path, Table(table or path.stem, (phrase,)), own_style)
+
+
 def apply_table_style(layer: QgsVectorLayer, table: Table, own_style: str = "") -> None:
     """Draw a table in its phrase's colour, or each phrase in its own."""
     apply_style(layer, colour_for(table.phrases[0]), own_style)

@@ -20,6 +20,7 @@ from qgis.core import (
 from rsrefseg_qgis.errors import tr
 from rsrefseg_qgis.layers.grid import shared
 from rsrefseg_qgis.layers.result import GEOMETRY_TYPE, layer_name, result_fields
+from rsrefseg_qgis.layers.result_file import save_style_of
 from rsrefseg_qgis.layers.style import apply_style, colour_for
 from rsrefseg_qgis.tasks.phrases import split_phrases
 from rsrefseg_qgis.tasks.segment import SegmentAnswer, SegmentJob, segment
@@ -147,6 +148,10 @@ class SegmentByPhrase(RSRefSegAlgorithm):
         _tell(answer, feedback)
         wanted = "; ".join(job.phrases)
         colour, own = colour_for(wanted), self._manager.settings.result_style
+        try:
+            save_style_of(target, wanted, own)
+        except RuntimeError as error:
+            feedback.pushWarning(tr("The style is not kept in the file: {why}").format(why=error))
         when_loaded(
             context, target, layer_name(wanted), lambda layer: apply_style(layer, colour, own)
         )

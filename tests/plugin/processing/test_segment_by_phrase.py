@@ -96,7 +96,10 @@ def test_several_phrases_and_nothing(provider: RSRefSegProvider, scene: str) -> 
 def test_file_output(provider: RSRefSegProvider, scene: str, tmp_path: Path) -> None:
     target = str(tmp_path / "out.gpkg")
     result = run({"INPUT": scene, "PHRASE": "red", "OUTPUT": target})
-    assert QgsVectorLayer(result["OUTPUT"], "x", "ogr").featureCount() == 1
+    layer = QgsVectorLayer(result["OUTPUT"], "x", "ogr")
+    assert layer.featureCount() == 1
+    # the style lies in the file, for whoever opens it
+    assert layer.renderer().symbol().symbolLayerCount() == 2
 
 
 @pytest.mark.parametrize(
