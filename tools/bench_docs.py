@@ -30,7 +30,8 @@ def interactive(report: dict[str, Any]) -> str:
         "| Step | " + " | ".join(model["title"] for model in models(report)) + " |",
         "| --- |" + " ---: |" * len(models(report)),
         row("engine's start to listening", report, ("cold_start", "listening_s")),
-        row("… to ready, model loaded and tried", report, ("cold_start", "ready_s")),
+        row("… to ready, model loaded", report, ("cold_start", "ready_s")),
+        row("… the first time ever, model tried out", report, ("cold_start", "first_ready_s")),
     ]
     lines += [row(step, report, ("steps", step)) for step in report["tiny"]["steps"]]
     lines += ["", "| Ratio | Measured | Target |", "| --- | ---: | ---: |"]
