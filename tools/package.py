@@ -22,6 +22,8 @@ LEFT_OUT = {"__pycache__", "resources", ".mypy_cache", "rsrefseg.egg-info"}
 LEFT_OUT_SUFFIXES = {".pyc", ".pyo", ".ts"}
 # Of resources/, what the plugin needs when it runs.
 RESOURCES = ("icons", "styles", "weights")
+# The user guide, which is the plugin's local help.
+GUIDE = ("guide*.md", "images/guide/*.png")
 WEIGHTS = ROOT / "resources" / "weights" / "rsrefseg2-tiny.safetensors"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -55,6 +57,9 @@ def contents(weights: Path) -> Iterator[tuple[Path, str]]:
             yield path, f"{NAME}/{path.relative_to(plugin).as_posix()}"
     for name in ("metadata.txt", "LICENSE", "CHANGELOG.md"):
         yield ROOT / name, f"{NAME}/{name}"
+    for pattern in GUIDE:
+        for path in sorted((ROOT / "docs").glob(pattern)):
+            yield path, f"{NAME}/{path.relative_to(ROOT).as_posix()}"
     for name in RESOURCES:
         for path in files_below(ROOT / "resources" / name):
             if path != WEIGHTS:
