@@ -230,8 +230,9 @@ class Settings:
     start_timeout_s = Setting(
         "engine/start_timeout_s", 120.0, "Longest wait for the engine to start.", low=1, high=3600
     )
+    # a whole scene on a CPU takes hours; who does not want to wait cancels
     request_timeout_s = Setting(
-        "engine/request_timeout_s", 3600.0, "Longest wait for one answer.", low=1, high=86400
+        "engine/request_timeout_s", 86400.0, "Longest wait for one answer.", low=1, high=604800
     )
     # -- a remote engine
     engine_url = Setting(

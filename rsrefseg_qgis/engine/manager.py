@@ -242,6 +242,7 @@ class EngineManager:
             precision=config.precision,
             cache_mb=config.cache_mb,
             disk_cache_mb=config.disk_cache_mb,
+            time_limit_s=self.settings.request_timeout_s,
             log_folder=config.log_folder,
         )
         self._process = process

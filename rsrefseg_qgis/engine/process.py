@@ -48,6 +48,7 @@ class EngineProcess:
         precision: auto, fp32, bf16 or fp16.
         cache_mb: memory for encoded images; None for the engine's own choice.
         disk_cache_mb: disk for encoded images, 0 for none; None for the engine's own choice.
+        time_limit_s: the longest that a request may take; None for the engine's own choice.
         log_folder: where the engine's log goes; made when missing.
     """
 
@@ -60,6 +61,7 @@ class EngineProcess:
         precision: str = "auto",
         cache_mb: int | None = None,
         disk_cache_mb: int | None = None,
+        time_limit_s: float | None = None,
         log_folder: Path,
     ) -> None:
         self.python = python
@@ -68,6 +70,7 @@ class EngineProcess:
         self.precision = precision
         self.cache_mb = cache_mb
         self.disk_cache_mb = disk_cache_mb
+        self.time_limit_s = time_limit_s
         self.log_path = log_folder / f"engine-{os.getpid()}.log"
         self.token = secrets.token_urlsafe(32)
         self.ready: Ready | None = None
@@ -181,6 +184,8 @@ class EngineProcess:
             command += ["--cache-mb", str(self.cache_mb)]
         if self.disk_cache_mb is not None:
             command += ["--disk-cache-mb", str(self.disk_cache_mb)]
+        if self.time_limit_s is not None:
+            command += ["--time-limit-s", str(self.time_limit_s)]
         return command
 
     def _open_log(self) -> logging.Handler:

@@ -232,8 +232,10 @@ def test_settings_reach_the_engines_command_line(settings: Settings) -> None:
         precision="bf16",
         cache_mb=7,
         disk_cache_mb=0,
+        time_limit_s=7200.0,
         log_folder=settings.folder(),
     )
     command = " ".join(process.command())
     assert "--device cpu --precision bf16 --cache-mb 7 --disk-cache-mb 0" in command
+    assert "--time-limit-s 7200.0" in command
     assert "--weights" not in command
