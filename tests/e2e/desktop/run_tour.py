@@ -71,6 +71,7 @@ def tour(asked: argparse.Namespace) -> int:
         "raster": str(asked.raster or demo_raster(out)),
         "states": [name for name in asked.states.split(",") if name],
         "prefix": asked.prefix,
+        "tools": str(HERE),
         "size": [1400 * asked.scale, 900 * asked.scale],
         "dock": 340 * asked.scale,
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -280,6 +281,42 @@ def help_window() -> Iterator[Step]:
     window.close()
 
 
+@state
+def heartbeat() -> Iterator[Step]:
+    """No pictures: how long the main thread is blocked while the real engine works."""
+    sys.path.insert(0, ORDER["tools"])
+    from heartbeat import Heartbeat
+
+    yield from fresh()
+    yield from open_raster()
+    yield after(2.0)
+    heart = Heartbeat()
+    heart.begin("nothing to do")
+    yield after(3.0)
+    plugin().manager.stop()
+    heart.begin("first phrase, engine starts")
+    ask("the red-roofed building left of the road")
+    yield until(idle, "the first answer")
+    yield after(1.0)
+    heart.begin("another phrase")
+    ask("all buildings")
+    yield until(idle, "the second answer")
+    yield after(1.0)
+    heart.begin("threshold dragged")
+    for value in range(30, 70, 2):
+        plugin().panel.shape_box.slider.setValue(value)
+        yield after(0.05)
+    yield after(1.0)
+    heart.begin("cancelled")
+    ask("all roads")
+    yield after(0.1)
+    plugin().runs.cancel()
+    yield after(1.0)
+    heart.stop()
+    said = {name: vars(piece) for name, piece in heart.pieces.items()}
+    (OUT / "heartbeat.json").write_text(json.dumps(said, indent=1))
+
+
 def prepare() -> Iterator[Step]:
     if "rsrefseg_qgis" not in plugins:
         raise RuntimeError("QGIS did not load the plugin")
@@ -299,7 +336,7 @@ def prepare() -> Iterator[Step]:
 
 def story() -> Iterator[Step]:
     yield from prepare()
-    for name in ORDER.get("states") or list(STATES):
+    for name in ORDER.get("states") or [name for name in STATES if name != "heartbeat"]:
         yield from STATES[name]()
 
 

@@ -1,0 +1,53 @@
+"""How long QGIS's main thread is blocked while the plugin works with the real engine.
+
+Runs the real QGIS desktop on a virtual screen (tests/e2e/desktop), with a timer that wants to tick
+every 5 ms. What counts is the longest time that the main thread itself worked between two ticks;
+the clock is shown beside it, which other programs on a busy machine make jump.
+
+    python backend/benchmarks/heartbeat.py
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+OUT = ROOT / "build" / "bench"
+LIMIT_S = 0.050
+QUIET = "nothing to do"
+
+
+def main() -> int:
+    """Measure, print the table, write build/bench/heartbeat.json; 1 over the limit."""
+    subprocess.run([str(ROOT / "tools" / "setup.sh"), "system"], check=True)
+    folder = OUT / "heartbeat"
+    tour = [sys.executable, str(ROOT / "tests/e2e/desktop/run_tour.py")]
+    run = subprocess.run([*tour, "--states", "heartbeat", "--out", str(folder)], check=False)
+    if run.returncode:
+        return 1
+    pieces = json.loads((folder / "heartbeat.json").read_text())
+    print(f"{'main thread blocked, longest':<32}{'own work':>10}{'by the clock':>14}")
+    for name, piece in pieces.items():
+        print(f"{name:<32}{piece['cpu_s'] * 1e3:>7.0f} ms{piece['wall_s'] * 1e3:>11.0f} ms")
+    longest = max(piece["cpu_s"] for name, piece in pieces.items() if name != QUIET)
+    report = {
+        "machine": platform.processor() or platform.machine(),
+        "pieces": pieces,
+        "limit_s": LIMIT_S,
+        "ratios": {"longest_over_limit": longest / LIMIT_S},
+    }
+    (OUT / "heartbeat.json").write_text(json.dumps(report, indent=1))
+    good = longest <= LIMIT_S
+    print(
+        f"longest while working: {longest * 1e3:.0f} ms, at most {LIMIT_S * 1e3:.0f} ms: ", end=""
+    )
+    print("OK" if good else "missed")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
