@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pyogrio
 import pytest
+import shapely
 from rsrefseg import __version__
 from rsrefseg.cli import COMMANDS, main
 from rsrefseg.cli.segment import tidy_arguments
@@ -111,6 +112,18 @@ def test_mistakes_get_one_sentence(run, picture, tiny_weights, tmp_path, argumen
     assert said.startswith("Error: ")
     assert sentence in said
     assert not (tmp_path / "out.gpkg").exists()
+
+
+def test_segment_only_within_polygons(run, picture, tiny_weights, tmp_path):
+    area, output = tmp_path / "area.gpkg", tmp_path / "out.gpkg"
+    triangle = shapely.Polygon([(350_010, 3_049_960), (350_030, 3_049_960), (350_010, 3_049_990)])
+    pyogrio.raw.write(
+        area, shapely.to_wkb([triangle]), [], [], geometry_type="Polygon", crs="EPSG:32645"
+    )
+    asked = ("--weights", tiny_weights, "--device", "cpu", "--threshold", "0.01")
+    assert run("segment", picture, "red", "-o", output, *asked, "--within", area)[0] == 0
+    found = shapely.from_wkb(pyogrio.raw.read(output, layer="segments")[2])
+    assert shapely.union_all(found).symmetric_difference(triangle).area < 1e-6
 
 
 @pytest.mark.parametrize(
