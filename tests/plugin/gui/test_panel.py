@@ -195,7 +195,7 @@ def test_late_answer_is_dropped(window: Any, scene: Path) -> None:
     assert window.messages == []
 
 
-def test_engine_killed_twice_in_the_middle_is_said_and_starts_again(window: Any, scene: Path) -> None:
+def test_engine_killed_twice_is_said_and_starts_again(window: Any, scene: Path) -> None:
     window.add_raster(scene)
     window.panel.extent.set_mode(ExtentMode.LAYER)
     window.ask("wait")
