@@ -183,6 +183,20 @@ class EngineManager:
             self._drop()
             self._change(EngineState.STOPPED)
 
+    def mark_unreachable(self, error: EngineError) -> None:
+        """A request did not reach a remote engine: that is its state until the next `ensure`.
+
+        Does nothing while another thread is just about to reach it.
+        """
+        if not self.is_remote or not self._lock.acquire(blocking=False):
+            return
+        try:
+            self.last_error = str(error)
+            self._drop()
+            self._change(EngineState.FAILED)
+        finally:
+            self._lock.release()
+
     @contextmanager
     def _locked(self, cancelled: Callable[[], bool]) -> Iterator[None]:
         while not self._lock.acquire(timeout=LOCK_POLL_S):

@@ -13,6 +13,7 @@ from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 from rsrefseg_qgis.engine.manager import EngineManager
 from rsrefseg_qgis.errors import (
     EngineNotInstalledError,
+    EngineUnreachableError,
     LayerError,
     RsRefSegPluginError,
     tr,
@@ -185,6 +186,8 @@ class Runs(QObject):
             logger.debug("dropped a late outcome")
             return
         self._state.change(activity=Activity.IDLE, fraction=0.0, message="")
+        if isinstance(outcome, Failed) and isinstance(outcome.error, EngineUnreachableError):
+            self._manager.mark_unreachable(outcome.error)
         self._watch.look()
         try:
             if isinstance(outcome, Done):

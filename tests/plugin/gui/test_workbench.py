@@ -22,6 +22,7 @@ from qgis.PyQt.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QL
 from rsrefseg_qgis.gui.append_dialog import AppendDialog
 from rsrefseg_qgis.gui.request import ExtentMode
 from rsrefseg_qgis.gui.session import processing_call, request_of
+from rsrefseg_qgis.gui.state import EngineStatus
 from rsrefseg_qgis.layers.geopackage import tables_in
 from rsrefseg_qgis.layers.relations import Relation
 from rsrefseg_qgis.layers.result import record_of
@@ -450,3 +451,25 @@ def test_unload_takes_marks_heat_map_and_tools_away(answered: Any) -> None:
     )
     # the fixture unloads once more
     answered.plugin.workbench.close = lambda: None
+
+
+# -- the engine's state
+
+
+def test_device_its_reason_and_the_cache_are_visible(answered: Any) -> None:
+    line = answered.panel.engine_line
+    assert "fake · CPU" in line.label.text()
+    assert line.note.isVisible()
+    assert "No GPU" in line.note.text()
+
+
+def test_remote_engine_that_does_not_answer_is_unreachable(window: Any, two_blobs: Path) -> None:
+    window.plugin.settings.engine_url = "https://127.0.0.1:9"
+    window.plugin.settings.engine_token = "t" * 32
+    window.add_raster(two_blobs)
+    window.panel.extent.set_mode(ExtentMode.LAYER)
+    window.ask("red")
+    window.wait()
+    assert window.plugin.state.view.engine.status is EngineStatus.UNREACHABLE
+    assert "Engine unreachable" in window.panel.engine_line.label.text()
+    assert window.panel.engine_line.note.text()
