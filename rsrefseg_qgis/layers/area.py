@@ -130,17 +130,24 @@ def transformed(
     found = []
     for geometry in geometries:
         made = QgsGeometry(geometry)
-        try:
-            if change is not None and not made.isEmpty():
-                made.transform(change)
-        except QgsCsException as error:
-            raise LayerError(
-                tr(
-                    "A polygon cannot be expressed in {crs}; reproject its layer, or leave it out."
-                ).format(crs=target.authid())
-            ) from error
+        if change is not None and not made.isEmpty():
+            _move(made, change)
         found.append(polygons_of(made if made.isGeosValid() else made.makeValid()))
     return found
+
+
+def _move(geometry: QgsGeometry, change: QgsCoordinateTransform) -> None:
+    try:
+        geometry.transform(change)
+        there = geometry.boundingBox().isFinite()
+    except QgsCsException:
+        there = False
+    if not there:
+        raise LayerError(
+            tr(
+                "A polygon cannot be expressed in {crs}; reproject its layer, or leave it out."
+            ).format(crs=change.destinationCrs().authid())
+        )
 
 
 def polygons_of(geometry: QgsGeometry) -> QgsGeometry:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from rsrefseg_qgis.errors import LayerError
-from rsrefseg_qgis.layers.grid import native_grid, scaled_grid
+from rsrefseg_qgis.layers.grid import joined_grid, native_grid, scaled_grid
 
 FULL = (500000.0, 5199970.0, 500048.0, 5200000.0)  # 160 x 100 pixels of 0.3
 SIZE = (160, 100)
@@ -91,3 +91,21 @@ def test_large_extent_takes_a_coarser_level() -> None:
 def test_service_without_levels_is_drawn_as_asked() -> None:
     grid = scaled_grid((10.0, 10.0, 20.0, 15.0), (0.0, 0.0, 100.0, 100.0), 0.05)
     assert (grid.width, grid.height) == (200, 100)
+
+
+def test_joined_pixels_are_the_same_for_any_extent() -> None:
+    full, size = (0.0, 0.0, 1000.0, 800.0), (1000, 800)
+    whole = joined_grid(full, full, size, 3)
+    assert (whole.width, whole.height, whole.factor) == (334, 267, 3)
+    part = joined_grid((100.5, 100.5, 400.5, 300.5), full, size, 3)
+    assert part.x_min % 3 == 0
+    assert (full[3] - part.y_max) % 3 == 0
+    assert part.extent[0] <= 100
+    assert part.extent[2] >= 401
+    assert part.extent[1] <= 100
+    assert part.extent[3] >= 301
+
+
+def test_grids_of_any_size_know_no_limit() -> None:
+    grid = scaled_grid((0, 0, 50_000, 40_000), (0, 0, 1e6, 1e6), 0.5, (), math.inf)
+    assert (grid.width, grid.height, grid.pixel_x) == (100_000, 80_000, 0.5)
