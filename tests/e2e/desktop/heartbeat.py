@@ -1,13 +1,15 @@
 """How long QGIS's main thread was blocked, told by a timer that wants to tick every few ms.
 
-Besides the wall clock, the processor time of the main thread between two ticks is kept: on a busy
-machine other processes make the wall clock jump, which says nothing about this program.
+On a busy machine the clock jumps because other programs have the processor. Linux tells how long
+the thread was ready to run and had to wait for that; the rest is work of its own and waiting for
+locks, which is what this program is to answer for.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from qgis.PyQt.QtCore import Qt, QTimer
 
@@ -20,11 +22,13 @@ class Longest:
 
     Attributes:
         wall_s: by the clock.
+        blocked_s: by the clock, less the time in which other programs had the processor.
         cpu_s: of the main thread's own work.
         beats: ticks that were counted.
     """
 
     wall_s: float = 0.0
+    blocked_s: float = 0.0
     cpu_s: float = 0.0
     beats: int = 0
 
@@ -40,7 +44,7 @@ class Heartbeat:
         self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._beat)
-        self._wall, self._cpu = time.monotonic(), time.thread_time()
+        self._wall, self._cpu, self._waited = now()
         self._timer.start(BEAT_MS)
 
     def begin(self, name: str) -> None:
@@ -54,10 +58,21 @@ class Heartbeat:
         self._timer.stop()
 
     def _beat(self) -> None:
-        wall, cpu = time.monotonic(), time.thread_time()
+        wall, cpu, waited = now()
         if self._name:
             piece = self.pieces.setdefault(self._name, Longest())
             piece.wall_s = max(piece.wall_s, wall - self._wall)
+            blocked = wall - self._wall - (waited - self._waited)
+            piece.blocked_s = max(piece.blocked_s, blocked)
             piece.cpu_s = max(piece.cpu_s, cpu - self._cpu)
             piece.beats += 1
-        self._wall, self._cpu = wall, cpu
+        self._wall, self._cpu, self._waited = wall, cpu, waited
+
+
+def now() -> tuple[float, float, float]:
+    """The clock, this thread's work, and how long it waited for a processor; seconds."""
+    try:
+        waited = int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except OSError:  # not on this system: all waiting is this program's
+        waited = 0.0
+    return time.monotonic(), time.thread_time(), waited
