@@ -2149,6 +2149,11 @@
    <translation>Die Beschreibung ist leer; sagen Sie, was gesucht wird.</translation>
   </message>
   <message>
+   <location filename="../processing/segment_by_phrase.py" />
+   <source>The style is not kept in the file: {why}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
    <location filename="../processing/segment_many.py" />
    <source>Segment many rasters by many phrases</source>
    <translation>Viele Raster nach vielen Beschreibungen segmentieren</translation>
