@@ -200,6 +200,7 @@ class SettingsPage(QgsOptionsPageWidget):
         self.remote_label.setObjectName("settingsRemote")
         self.remote_label.setAccessibleName(tr("How the connection is"))
         row = QHBoxLayout()
+        row.setSpacing(12)
         left_top = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft
         row.addWidget(self.test_button, 0, left_top)
         row.addWidget(self.remote_label, 1)
