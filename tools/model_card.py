@@ -67,9 +67,11 @@ def curve_table(lines: Iterable[str]) -> str:
 
 
 def latency_table(figures: Mapping[str, Any]) -> str:
-    """The machine and the seconds of the interactive benchmark."""
-    rows = [[k, v] for k, v in figures["ratios"].items()]
-    return f"Machine: {figures['machine']}\n\n" + table(("ratio", "value"), rows)
+    """What each step of asking takes, by the interactive benchmark."""
+    machine, tiny = figures["machine"], figures["tiny"]
+    said = f"{tiny['device']}, {machine['cores']} cores; median of the benchmark `interactive`."
+    rows = ([name, 1000 * step["median_s"]] for name, step in tiny["steps"].items())
+    return f"{said}\n\n" + table(("step", "milliseconds"), rows)
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:

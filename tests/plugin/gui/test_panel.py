@@ -205,8 +205,9 @@ def test_engine_killed_twice_is_said_and_starts_again(window: Any, scene: Path) 
     os.kill(first, signal.SIGKILL)
     # it is started and asked once more, and told when it dies again
     window.qtbot.waitUntil(
-        lambda: window.plugin.manager.pid != first
-        and window.plugin.manager.state is EngineState.READY,
+        lambda: (
+            window.plugin.manager.pid != first and window.plugin.manager.state is EngineState.READY
+        ),
         timeout=20000,
     )
     window.qtbot.wait(200)
