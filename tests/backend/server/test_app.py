@@ -282,6 +282,7 @@ def test_openapi_describes_every_address_and_every_body(client):
         "/v1/requests/{request_id}/polygons",
         "/v1/requests/{request_id}/probability",
         "/v1/requests/{request_id}/heat",
+        "/v1/regularise",
     }
     segment = document["paths"]["/v1/segment"]["post"]
     assert segment["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith(
