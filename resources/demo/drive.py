@@ -215,8 +215,17 @@ class Driver:
         (OUT / "drive.json").write_text(json.dumps(self.report, indent=1), encoding="utf-8")
         QgsProject.instance().clear()
         QgsProject.instance().setDirty(False)
-        iface.actionExit().trigger()
-        QTimer.singleShot(5000, QgsApplication.quit)
+        # QGIS would ask about tasks that still run.
+        QgsApplication.taskManager().cancelAll()
+        self._timer.timeout.disconnect()
+        self._timer.timeout.connect(self._exit_when_idle)
+        self._timer.start()
+
+    def _exit_when_idle(self) -> None:
+        if QgsApplication.taskManager().countActiveTasks() == 0:
+            self._timer.stop()
+            iface.actionExit().trigger()
+            QTimer.singleShot(5000, QgsApplication.quit)
 
 
 # --code runs before the window has settled: hand over to the event loop. The name keeps it alive.

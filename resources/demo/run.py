@@ -77,6 +77,8 @@ def run_qgis(out: Path, raster: Path, phrase: str) -> dict[str, Any]:
     """Drive QGIS and give what it reported."""
     environment = {
         **os.environ,
+        # QGIS takes the home of the first python3 on the PATH for its own Python's.
+        "PATH": f"/usr/bin:/bin:{os.environ.get('PATH', '')}",
         "RSREFSEG_DEMO_OUT": str(out),
         "RSREFSEG_DEMO_RASTER": str(raster),
         "RSREFSEG_DEMO_PHRASE": phrase,

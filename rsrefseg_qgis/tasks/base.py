@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Union
 
 from qgis.core import QgsRasterBlockFeedback, QgsTask
-from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtCore import QThreadPool, pyqtSignal
 
 from rsrefseg_qgis.errors import CancelledError, RsRefSegPluginError, tr
 
@@ -93,6 +93,17 @@ class BaseTask(QgsTask):
 
     def run(self) -> bool:
         """Work; QGIS calls this in a thread."""
+        # Most of the time is spent waiting for another process. Qt scales and converts large
+        # images in threads of the same pool and waits for them: were they all taken by tasks, the
+        # main thread would stand still, and for ever while it holds Python's lock.
+        pool = QThreadPool.globalInstance()
+        pool.releaseThread()
+        try:
+            return self._run()
+        finally:
+            pool.reserveThread()
+
+    def _run(self) -> bool:
         try:
             self._outcome = Done(self._work(self.monitor))
         except CancelledError:

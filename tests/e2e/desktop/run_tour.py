@@ -77,6 +77,8 @@ def tour(asked: argparse.Namespace) -> int:
     }
     environment = {
         **os.environ,
+        # QGIS takes the home of the first python3 on the PATH for its own Python's.
+        "PATH": f"/usr/bin:/bin:{os.environ.get('PATH', '')}",
         "RSREFSEG_TOUR": json.dumps(order),
         "RSREFSEG_ENGINE_PYTHON": asked.engine or str(ROOT / ".venv/engine/bin/python"),
         "RSREFSEG_ENGINE_FOLDER": str(out / "engine"),
