@@ -202,7 +202,7 @@ def _phrase_answer(
         model=response.model.name,
         model_hash=response.model.sha256,
         engine_version=response.engine_version,
-        created=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        created=datetime.datetime.now().astimezone().isoformat(timespec="milliseconds"),
         score=result.score,
         presence=result.presence,
         count=len(result.features),

@@ -25,6 +25,18 @@ def rgb(width: int = 160, height: int = 120, blob: tuple[int, int, int, int] = B
     return image
 
 
+def village(side: int = 200) -> np.ndarray:
+    """3 x side x side uint8: three red roofs with their shadows on a lawn, for the real model."""
+    noise = np.random.default_rng(3)
+    image = np.array([75, 95, 55])[:, None, None] + noise.normal(0, 7, (3, side, side))
+    for row, column, rows, columns in ((30, 30, 40, 50), (120, 110, 45, 40), (40, 130, 36, 44)):
+        image[:, row + 4 : row + rows + 8, column + 4 : column + columns + 8] *= 0.45
+        for at, colour in ((0, (170, 75, 60)), (rows // 2, (130, 55, 45))):
+            roof = image[:, row + at : row + rows, column : column + columns]
+            roof[:] = np.array(colour)[:, None, None] + noise.normal(0, 6, roof.shape)
+    return image.clip(0, 255).astype(np.uint8)
+
+
 def write(
     path: Path,
     bands: np.ndarray,

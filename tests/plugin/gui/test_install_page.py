@@ -82,7 +82,13 @@ def test_another_folder_is_looked_at_and_stored_when_it_is_used(
 ) -> None:
     opened(window, page)
     page.folder_edit.setFilePath(str(tmp_path / "another folder"))
-    window.qtbot.waitUntil(lambda: page._plan is None, timeout=20000)
+    wanted = tmp_path / "another folder"
+    window.qtbot.waitUntil(
+        lambda: (
+            page._plan is not None and wanted in (page._plan.folder, *page._plan.folder.parents)
+        ),
+        timeout=20000,
+    )
     window.qtbot.waitUntil(page.install_button.isEnabled, timeout=20000)
     assert window.plugin.settings.folder() == tmp_path / "user"
     page.install_button.click()

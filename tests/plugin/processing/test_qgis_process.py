@@ -89,7 +89,7 @@ def test_many_rasters_then_straightened_and_evaluated(program: Program, tmp_path
     scenes = []
     for number in range(2):
         pixel = (500000.0 + 60 * number, 0.3, 0.0, 5200000.0, 0.0, -0.3)
-        image = rasters.rgb(200, 200)
+        image = rasters.village()
         scenes.append(str(rasters.write(tmp_path / f"{number}.tif", image, pixel)))
     found = str(tmp_path / "found.gpkg")
     result = program.run(

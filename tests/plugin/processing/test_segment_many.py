@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
     made.mkdir()
     for number in range(2):
         pixel = (500000.0 + 60 * number, 0.3, 0.0, 5200000.0, 0.0, -0.3)
-        rasters.write(made / f"{number}.tif", rasters.rgb(200, 200), pixel)
+        rasters.write(made / f"{number}.tif", rasters.village(), pixel)
     (made / "notes.txt").write_text("no raster")
     return made
 
