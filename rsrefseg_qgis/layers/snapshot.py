@@ -26,6 +26,7 @@ from qgis.core import (
     QgsRasterPipe,
     QgsRectangle,
 )
+from qgis.PyQt.QtCore import QObject, pyqtSignal
 
 from rsrefseg_qgis.errors import LayerError, tr
 
@@ -40,6 +41,22 @@ _SECRETS = re.compile(
     r"(?:(?!%26)[^&\s'\"])+",
     re.IGNORECASE,
 )
+
+
+class _Released(QObject):
+    """Lets go of what other threads have done with, in the thread that it was made in."""
+
+    thrown = pyqtSignal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thrown.connect(self._drop)
+
+    def _drop(self, holder: list[object]) -> None:
+        holder.clear()
+
+
+_released = _Released()
 
 
 class LayerPipe:
@@ -70,8 +87,13 @@ class LayerPipe:
         return str(self._pipe.provider().lastError()) if self._pipe is not None else ""
 
     def release(self) -> None:
-        """Close the files; QGIS crashes when they are still open as it quits."""
-        self._pipe = None
+        """Close the files; QGIS crashes when they are still open as it quits.
+
+        The provider is an object of the main thread, where it may have events waiting: from any
+        other thread it is handed over, since it must not be destroyed there.
+        """
+        holder, self._pipe = [self._pipe], None
+        _released.thrown.emit(holder)
 
 
 @dataclass(frozen=True)
