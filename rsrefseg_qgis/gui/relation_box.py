@@ -8,11 +8,15 @@ from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QSizePolicy, QWidget
 
 from rsrefseg_qgis.errors import LayerError, tr
-from rsrefseg_qgis.layers.relations import Relation, RelationRule, take_rule
+from rsrefseg_qgis.layers.relations import (
+    DEFAULT_DISTANCE_M,
+    Relation,
+    RelationRule,
+    relation_name,
+    take_rule,
+)
 
 from .request import AskedRelation
-
-DISTANCE_M = 50.0
 
 
 class RelationBox(QWidget):
@@ -37,8 +41,8 @@ class RelationBox(QWidget):
             )
         )
         self.combo.addItem(tr("Anywhere"), "")
-        for relation, text in _choices():
-            self.combo.addItem(text, relation.value)
+        for relation in Relation:
+            self.combo.addItem(relation_name(relation), relation.value)
         self.layer_combo = QgsMapLayerComboBox()
         self.layer_combo.setObjectName("relationLayerCombo")
         self.layer_combo.setFilters(QgsMapLayerProxyModel.Filter.HasGeometry)
@@ -53,8 +57,8 @@ class RelationBox(QWidget):
         self.distance.setRange(0.0, 1e6)
         self.distance.setDecimals(1)
         self.distance.setSuffix(" m")
-        self.distance.setValue(DISTANCE_M)
-        self.distance.setClearValue(DISTANCE_M)
+        self.distance.setValue(DEFAULT_DISTANCE_M)
+        self.distance.setClearValue(DEFAULT_DISTANCE_M)
         self.distance.setKeyboardTracking(False)
         for combo in (self.combo, self.layer_combo):
             combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -100,18 +104,6 @@ class RelationBox(QWidget):
         self.distance.setVisible(value == Relation.WITHIN.value)
         self.layer_combo.setVisible(bool(value))
         self._form.labelForField(self.layer_combo).setVisible(bool(value))
-
-
-def _choices() -> list[tuple[Relation, str]]:
-    return [
-        (Relation.LEFT, tr("left of")),
-        (Relation.RIGHT, tr("right of")),
-        (Relation.ABOVE, tr("above")),
-        (Relation.BELOW, tr("below")),
-        (Relation.WITHIN, tr("within")),
-        (Relation.TOUCHING, tr("touching")),
-        (Relation.INSIDE, tr("inside")),
-    ]
 
 
 def rule_for(asked: AskedRelation | None) -> RelationRule | None:

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
+    QgsGeometry,
+    QgsPointXY,
     QgsProject,
     QgsRasterLayer,
     QgsRectangle,
+    QgsReferencedGeometry,
     QgsReferencedRectangle,
 )
 from qgis.PyQt.QtCore import QObject
@@ -103,21 +106,45 @@ def request_of(record: RunRecord) -> AskRequest:
 def processing_call(record: RunRecord) -> dict[str, object]:
     """The parameters of “Segment by phrase” for a run.
 
+    All that was asked is passed, but for the size of a map service's pixels on the screen: the
+    algorithm draws those as finely as the model looks. A layer of the relation that is gone is
+    left to be chosen.
+
     Raises:
         LayerError: the raster layer is gone.
     """
-    x_min, y_min, x_max, y_max = record.extent
-    authid = QgsCoordinateReferenceSystem.fromWkt(record.crs).authid()
+    crs = QgsCoordinateReferenceSystem.fromWkt(record.crs)
     parameters: dict[str, object] = {
         "INPUT": raster_of(record).id(),
         "PHRASE": record.phrase,
-        "EXTENT": f"{x_min},{x_max},{y_min},{y_max}" + (f" [{authid}]" if authid else ""),
+        "EXTENT": QgsReferencedRectangle(QgsRectangle(*record.extent), crs),
         "THRESHOLD": record.threshold,
         "MIN_AREA": record.min_area_m2,
         "SIMPLIFY": record.simplify_m,
+        "RIGHT_ANGLES": record.right_angles,
+        "BEST_GUESS": record.guess,
     }
     if record.ground_resolution_m is not None:
         parameters["RESOLUTION"] = record.ground_resolution_m
+    for name, label in (("POINTS_INSIDE", 1), ("POINTS_OUTSIDE", 0)):
+        labelled = zip(record.points, record.point_labels)
+        points = [QgsPointXY(*point) for point, given in labelled if given == label]
+        if points:
+            parameters[name] = QgsReferencedGeometry(QgsGeometry.fromMultiPointXY(points), crs)
+    if record.box is not None:
+        parameters["BOX"] = QgsReferencedRectangle(QgsRectangle(*record.box), crs)
+    return {**parameters, **_relation_call(record)}
+
+
+def _relation_call(record: RunRecord) -> dict[str, object]:
+    relations = [relation.value for relation in Relation]
+    if record.relation not in relations:
+        return {}
+    parameters: dict[str, object] = {"RELATION": 1 + relations.index(record.relation)}
+    if QgsProject.instance().mapLayer(record.related_id) is not None:
+        parameters["RELATION_LAYER"] = record.related_id
+    if record.relation == Relation.WITHIN.value:
+        parameters["RELATION_DISTANCE"] = record.related_m
     return parameters
 
 

@@ -35,6 +35,8 @@ from .grid import Extent
 DIRECTION_COSINE = 0.5
 # Outlines that are traced from pixels cross a boundary here and there.
 INSIDE_SHARE = 0.9
+# What “within” starts with.
+DEFAULT_DISTANCE_M = 50.0
 
 
 class Relation(enum.Enum):
@@ -86,6 +88,19 @@ class RelationRule:
         return relation_text(self.relation).format(
             layer=f"“{self.name}”", distance=f"{self.distance_m:g}"
         )
+
+
+def relation_name(relation: Relation) -> str:
+    """A relation in a word or two, to choose from."""
+    return {
+        Relation.LEFT: tr("left of"),
+        Relation.RIGHT: tr("right of"),
+        Relation.ABOVE: tr("above"),
+        Relation.BELOW: tr("below"),
+        Relation.WITHIN: tr("within"),
+        Relation.TOUCHING: tr("touching"),
+        Relation.INSIDE: tr("inside"),
+    }[relation]
 
 
 def relation_text(relation: Relation) -> str:

@@ -15,6 +15,7 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingFeatureSource,
     QgsProcessingFeedback,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterNumber,
@@ -29,6 +30,7 @@ from rsrefseg_qgis.layers.grid import Extent
 from rsrefseg_qgis.layers.snapshot import LayerSnapshot, take_snapshot, to_tuple
 from rsrefseg_qgis.paths import resource
 from rsrefseg_qgis.tasks.base import Monitor
+from rsrefseg_qgis.tasks.reshape import Shape
 
 
 class FeedbackMonitor(Monitor):
@@ -101,8 +103,14 @@ class RSRefSegAlgorithm(QgsProcessingAlgorithm):
         )
         parameter.setMetadata({"widget_wrapper": {"decimals": 2}})
         if advanced:
-            flag = QgsProcessingParameterDefinition.Flag.FlagAdvanced
-            parameter.setFlags(parameter.flags() | flag)
+            self.add_advanced(parameter)
+        else:
+            self.addParameter(parameter)
+
+    def add_advanced(self, parameter: QgsProcessingParameterDefinition) -> None:
+        """Define a parameter that few need."""
+        flag = QgsProcessingParameterDefinition.Flag.FlagAdvanced
+        parameter.setFlags(parameter.flags() | flag)
         self.addParameter(parameter)
 
     def add_within(self, name: str) -> None:
@@ -172,6 +180,33 @@ class RSRefSegAlgorithm(QgsProcessingAlgorithm):
             source.sourceCrs(),
             snapshot.crs,
             context.transformContext(),
+        )
+
+
+class ShapedAlgorithm(RSRefSegAlgorithm):
+    """The base of algorithms that draw polygons from probabilities."""
+
+    THRESHOLD = "THRESHOLD"
+    MIN_AREA = "MIN_AREA"
+    SIMPLIFY = "SIMPLIFY"
+    RIGHT_ANGLES = "RIGHT_ANGLES"
+
+    def add_shape(self) -> None:
+        """Define how polygons are drawn."""
+        self.add_number(self.THRESHOLD, tr("Threshold"), 0.5, 0.01, 0.99)
+        self.add_number(self.MIN_AREA, tr("Minimum area [m²]"), 0.0, advanced=True)
+        self.add_number(self.SIMPLIFY, tr("Simplification [m]"), 0.0, advanced=True)
+        self.add_advanced(
+            QgsProcessingParameterBoolean(self.RIGHT_ANGLES, tr("Right angles"), False)
+        )
+
+    def shape_of(self, parameters: dict[str, Any], context: QgsProcessingContext) -> Shape:
+        """How polygons are drawn."""
+        return Shape(
+            threshold=self.parameterAsDouble(parameters, self.THRESHOLD, context),
+            min_area_m2=self.parameterAsDouble(parameters, self.MIN_AREA, context),
+            simplify_m=self.parameterAsDouble(parameters, self.SIMPLIFY, context),
+            right_angles=self.parameterAsBool(parameters, self.RIGHT_ANGLES, context),
         )
 
 

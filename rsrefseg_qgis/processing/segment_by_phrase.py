@@ -11,6 +11,7 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterRasterLayer,
@@ -26,11 +27,12 @@ from rsrefseg_qgis.tasks.phrases import split_phrases
 from rsrefseg_qgis.tasks.segment import SegmentAnswer, SegmentJob, segment
 from rsrefseg_qgis.tasks.sentences import found_text, nothing_text, unknown_text
 
-from .base import FeedbackMonitor, RSRefSegAlgorithm, told_to_processing
+from .base import FeedbackMonitor, ShapedAlgorithm, told_to_processing
 from .loading import when_loaded
+from .targets import add_targets, prompts_of, refused, rule_of
 
 
-class SegmentByPhrase(RSRefSegAlgorithm):
+class SegmentByPhrase(ShapedAlgorithm):
     """Raster and phrase in, polygons out."""
 
     INPUT = "INPUT"
@@ -38,9 +40,7 @@ class SegmentByPhrase(RSRefSegAlgorithm):
     EXTENT = "EXTENT"
     WITHIN = "WITHIN"
     RESOLUTION = "RESOLUTION"
-    THRESHOLD = "THRESHOLD"
-    MIN_AREA = "MIN_AREA"
-    SIMPLIFY = "SIMPLIFY"
+    BEST_GUESS = "BEST_GUESS"
     OUTPUT = "OUTPUT"
     COUNT = "COUNT"
 
@@ -75,7 +75,15 @@ class SegmentByPhrase(RSRefSegAlgorithm):
             "it chooses what suits it.<br>"
             "<b>Threshold</b>: probability from which a pixel counts.<br>"
             "<b>Minimum area</b> and <b>Simplification</b>: smaller polygons are left out, "
-            "outlines are made simpler within the tolerance.</p>"
+            "outlines are made simpler within the tolerance.<br>"
+            "<b>Right angles</b>: corners are made square, as those of buildings are.<br>"
+            "<b>Best guess where nothing matches</b>: gives also what the model takes for no "
+            "match.<br>"
+            "<b>Only what lies</b>: keeps what lies so to the nearest feature of a layer of "
+            "yours; left is west and above is north.<br>"
+            "<b>Points</b> and <b>box</b>: point at what is meant, as clicks in the panel do; "
+            "points are WKT, such as <code>CRS=EPSG:32633;MultiPoint((500000 5200000))</code>, "
+            "in the raster's CRS when they name none.</p>"
             "<p>The engine runs on this machine; nothing leaves it. It starts on first use and is "
             "shared with the RSRefSeg panel.</p>"
         )
@@ -87,9 +95,13 @@ class SegmentByPhrase(RSRefSegAlgorithm):
         self.addParameter(QgsProcessingParameterExtent(self.EXTENT, tr("Extent"), optional=True))
         self.add_within(self.WITHIN)
         self.add_number(self.RESOLUTION, tr("Ground resolution [m]"), None, 0.001, 1000.0)
-        self.add_number(self.THRESHOLD, tr("Threshold"), 0.5, 0.01, 0.99)
-        self.add_number(self.MIN_AREA, tr("Minimum area [m²]"), 0.0, advanced=True)
-        self.add_number(self.SIMPLIFY, tr("Simplification [m]"), 0.0, advanced=True)
+        self.add_shape()
+        self.add_advanced(
+            QgsProcessingParameterBoolean(
+                self.BEST_GUESS, tr("Best guess where nothing matches"), False
+            )
+        )
+        add_targets(self)
         self.addParameter(
             QgsProcessingParameterFeatureSink(
                 self.OUTPUT, tr("Polygons"), QgsProcessing.SourceType.TypeVectorPolygon
@@ -100,12 +112,13 @@ class SegmentByPhrase(RSRefSegAlgorithm):
     def checkParameterValues(
         self, parameters: dict[str, Any], context: QgsProcessingContext
     ) -> tuple[bool, str]:
-        """Refuse an empty phrase before anything is started."""
+        """Refuse what cannot be asked before anything is started."""
         good, why = super().checkParameterValues(parameters, context)
         phrase = self.parameterAsString(parameters, self.PHRASE, context)
         if good and not split_phrases(phrase):
             return False, tr("The phrase is empty; say what to look for.")
-        return good, why
+        problem = refused(self, parameters, context) if good else ""
+        return (False, problem) if problem else (good, why)
 
     def prepareAlgorithm(
         self,
@@ -160,15 +173,21 @@ class SegmentByPhrase(RSRefSegAlgorithm):
     def _prepared(self, parameters: dict[str, Any], context: QgsProcessingContext) -> SegmentJob:
         snapshot = self.snapshot_of(parameters, self.INPUT, context)
         extent = self.extent_of(parameters, self.EXTENT, context, snapshot)
+        shape = self.shape_of(parameters, context)
+        guess = self.parameterAsBool(parameters, self.BEST_GUESS, context)
         within = self.area_within(parameters, self.WITHIN, context, snapshot)
         return SegmentJob(
             snapshot=snapshot,
             extent=extent if within is None else shared(within.extent, extent),
             phrases=split_phrases(self.parameterAsString(parameters, self.PHRASE, context)),
             ground_resolution_m=self.number_or_none(parameters, self.RESOLUTION, context),
-            threshold=self.parameterAsDouble(parameters, self.THRESHOLD, context),
-            min_area_m2=self.parameterAsDouble(parameters, self.MIN_AREA, context),
-            simplify_m=self.parameterAsDouble(parameters, self.SIMPLIFY, context),
+            threshold=shape.threshold,
+            presence_threshold=0.0 if guess else None,
+            min_area_m2=shape.min_area_m2,
+            simplify_m=shape.simplify_m,
+            right_angles=shape.right_angles,
+            prompts=prompts_of(self, parameters, context, snapshot),
+            rule=rule_of(self, parameters, context),
             any_size=True,
             within=within,
         )

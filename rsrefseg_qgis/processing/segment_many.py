@@ -37,11 +37,11 @@ from rsrefseg_qgis.tasks.many import (
 from rsrefseg_qgis.tasks.phrases import SEPARATOR, split_phrases
 from rsrefseg_qgis.tasks.sentences import unknown_text
 
-from .base import FeedbackMonitor, RSRefSegAlgorithm, features_of, told_to_processing
+from .base import FeedbackMonitor, ShapedAlgorithm, features_of, told_to_processing
 from .loading import PostProcessor
 
 
-class SegmentMany(RSRefSegAlgorithm):
+class SegmentMany(ShapedAlgorithm):
     """Rasters and phrases in, one GeoPackage out."""
 
     RASTERS = "RASTERS"
@@ -51,9 +51,6 @@ class SegmentMany(RSRefSegAlgorithm):
     PHRASE_FIELD = "PHRASE_FIELD"
     WITHIN = "WITHIN"
     RESOLUTION = "RESOLUTION"
-    THRESHOLD = "THRESHOLD"
-    MIN_AREA = "MIN_AREA"
-    SIMPLIFY = "SIMPLIFY"
     CRS = "CRS"
     LAYERS = "LAYERS"
     LOAD = "LOAD"
@@ -100,9 +97,7 @@ class SegmentMany(RSRefSegAlgorithm):
         self._add_phrases()
         self.add_within(self.WITHIN)
         self.add_number(self.RESOLUTION, tr("Ground resolution [m]"), None, 0.001, 1000.0)
-        self.add_number(self.THRESHOLD, tr("Threshold"), 0.5, 0.01, 0.99)
-        self.add_number(self.MIN_AREA, tr("Minimum area [m²]"), 0.0, advanced=True)
-        self.add_number(self.SIMPLIFY, tr("Simplification [m]"), 0.0, advanced=True)
+        self.add_shape()
         self.addParameter(QgsProcessingParameterCrs(self.CRS, tr("CRS"), optional=True))
         options = [tr("One for all phrases"), tr("One for each phrase")]
         self.addParameter(
@@ -221,9 +216,7 @@ class SegmentMany(RSRefSegAlgorithm):
             within_crs=crs if within is None else within.sourceCrs(),
             context=context.transformContext(),
             ground_resolution_m=self.number_or_none(parameters, self.RESOLUTION, context),
-            threshold=self.parameterAsDouble(parameters, self.THRESHOLD, context),
-            min_area_m2=self.parameterAsDouble(parameters, self.MIN_AREA, context),
-            simplify_m=self.parameterAsDouble(parameters, self.SIMPLIFY, context),
+            shape=self.shape_of(parameters, context),
             own_style=self._manager.settings.result_style,
         )
 

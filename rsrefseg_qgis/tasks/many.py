@@ -25,6 +25,7 @@ from rsrefseg_qgis.layers.result_file import ResultFile, Table
 from rsrefseg_qgis.layers.snapshot import LayerSnapshot, take_snapshot
 
 from .base import Monitor
+from .reshape import Shape
 from .segment import SegmentAnswer, SegmentJob, segment
 from .share import Share
 
@@ -52,9 +53,7 @@ class ManyJob:
         within_crs: of those.
         context: how to transform.
         ground_resolution_m: at which the model looks; None for its own choice.
-        threshold: probability from which a pixel counts.
-        min_area_m2: smaller polygons are left out.
-        simplify_m: tolerance of outline simplification.
+        shape: how polygons are drawn.
         own_style: the user's own QML file; empty for the plugin's style.
     """
 
@@ -67,9 +66,7 @@ class ManyJob:
     within_crs: QgsCoordinateReferenceSystem
     context: QgsCoordinateTransformContext
     ground_resolution_m: float | None = None
-    threshold: float = 0.5
-    min_area_m2: float = 0.0
-    simplify_m: float = 0.0
+    shape: Shape = field(default_factory=Shape)
     own_style: str = ""
 
 
@@ -191,9 +188,10 @@ class _Run:
             extent=snapshot.extent if within is None else shared(within.extent, snapshot.extent),
             phrases=job.phrases,
             ground_resolution_m=job.ground_resolution_m,
-            threshold=job.threshold,
-            min_area_m2=job.min_area_m2,
-            simplify_m=job.simplify_m,
+            threshold=job.shape.threshold,
+            min_area_m2=job.shape.min_area_m2,
+            simplify_m=job.shape.simplify_m,
+            right_angles=job.shape.right_angles,
             any_size=True,
             within=within,
         )

@@ -180,7 +180,10 @@ def test_help_and_parameters(provider: RSRefSegProvider) -> None:
     algorithm = QgsApplication.processingRegistry().algorithmById(ID)
     assert "Extent" in algorithm.shortHelpString()
     names = [item.name() for item in algorithm.parameterDefinitions()]
-    expected = "INPUT PHRASE EXTENT WITHIN RESOLUTION THRESHOLD MIN_AREA SIMPLIFY OUTPUT"
+    expected = (
+        "INPUT PHRASE EXTENT WITHIN RESOLUTION THRESHOLD MIN_AREA SIMPLIFY RIGHT_ANGLES BEST_GUESS "
+        "RELATION RELATION_LAYER RELATION_DISTANCE POINTS_INSIDE POINTS_OUTSIDE BOX OUTPUT"
+    )
     assert names == expected.split()
     assert algorithm.createInstance().name() == "segmentbyphrase"
 
