@@ -278,8 +278,6 @@ class Settings:
     )
     min_area_m2 = Setting("request/min_area_m2", 0.0, "Smaller polygons are left out.", low=0.0)
     simplify_m = Setting("request/simplify_m", 0.0, "Tolerance of outline simplification.", low=0.0)
-    last_phrase = Setting("panel/last_phrase", "", "The phrase that was asked last.")
-    phrase_history = Setting("panel/phrase_history", "[]", "Phrases asked before, as JSON.")
     extent_mode = Setting(
         "panel/extent_mode",
         "canvas",

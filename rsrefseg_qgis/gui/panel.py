@@ -79,11 +79,11 @@ class Panel(QgsDockWidget):
         self.setWindowIcon(QIcon(str(resource("icons/rsrefseg.svg"))))
         self._state = state
         self._settings = settings
-        self._history = PhraseHistory(settings)
+        self._history = PhraseHistory(settings.folder() / "phrases.json")
         self._build(canvas)
         self._fill_completer()
         self._connect()
-        self.phrase_edit.setText(settings.last_phrase)
+        self.phrase_edit.setText("".join(self._history.phrases[:1]))
         mode = ExtentMode(settings.extent_mode)
         self.extent.set_mode(ExtentMode.CANVAS if mode is ExtentMode.DRAWN else mode)
         state.subscribe(self._show)
@@ -134,6 +134,7 @@ class Panel(QgsDockWidget):
         """Leave nothing behind on the map and in the state."""
         self._state.unsubscribe(self._show)
         self.extent.close_tools()
+        self._history.close()
 
     # -- building
 
@@ -290,7 +291,6 @@ class Panel(QgsDockWidget):
         except InputError as error:
             self.refused.emit(error)
             return
-        self._settings.last_phrase = self.phrase_edit.text()
         self._history.add("; ".join(request.phrases))
         self._fill_completer()
         self.asked.emit(request)

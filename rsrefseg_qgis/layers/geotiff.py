@@ -119,9 +119,12 @@ def _create(
 
 
 def _write(dataset: gdal.Dataset, tile: Tile, rgba: NDArray[np.uint8]) -> None:
-    planes = np.ascontiguousarray(np.moveaxis(rgba, -1, 0))
+    place = (tile.col, tile.row, tile.width, tile.height)
+    bands = rgba.shape[-1]
     try:
-        failed = dataset.WriteArray(planes, tile.col, tile.row) != gdal.CE_None
+        # not WriteArray: its first call loads a library, and Python stands still meanwhile
+        done = dataset.WriteRaster(*place, rgba.tobytes(), buf_pixel_space=bands, buf_band_space=1)
+        failed = done != gdal.CE_None
     except RuntimeError:  # someone has switched GDAL's exceptions on
         failed = True
     if failed:
