@@ -120,7 +120,10 @@ def tables_in(path: Path) -> list[str]:
     if not path.is_file():
         return []
     with _quiet_ogr():
-        dataset = ogr.Open(str(path), 0)
+        try:
+            dataset = ogr.Open(str(path), 0)
+        except RuntimeError:  # someone has switched GDAL's exceptions on
+            return []
     if dataset is None:
         return []
     return [dataset.GetLayer(index).GetName() for index in range(dataset.GetLayerCount())]

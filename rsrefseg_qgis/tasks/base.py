@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Union
 
-from qgis.core import QgsRasterBlockFeedback, QgsTask
+from qgis.core import QgsApplication, QgsRasterBlockFeedback, QgsTask
 from qgis.PyQt.QtCore import QThreadPool, pyqtSignal
 
 from rsrefseg_qgis.errors import CancelledError, RsRefSegPluginError, tr
@@ -93,10 +93,11 @@ class BaseTask(QgsTask):
 
     def run(self) -> bool:
         """Work; QGIS calls this in a thread."""
-        # Most of the time is spent waiting for another process. Qt scales and converts large
-        # images in threads of the same pool and waits for them: were they all taken by tasks, the
-        # main thread would stand still, and for ever while it holds Python's lock.
-        pool = QThreadPool.globalInstance()
+        # Most of the time is spent waiting for another process; others may have the thread
+        # meanwhile. Before QGIS 3.34, Qt scales and converts large images in threads of the same
+        # pool and waits for them: were they all taken by tasks, the main thread would stand still,
+        # and for ever while it holds Python's lock.
+        pool = _pool()
         pool.releaseThread()
         try:
             return self._run()
@@ -144,6 +145,12 @@ def _flags(*names: str) -> QgsTask.Flag:
     for name in names:
         flags |= getattr(QgsTask.Flag, name, flags)
     return flags
+
+
+def _pool() -> QThreadPool:
+    """Where QGIS runs tasks: from QGIS 3.34 in a pool of their own."""
+    manager = QgsApplication.taskManager()
+    return manager.threadPool() if hasattr(manager, "threadPool") else QThreadPool.globalInstance()
 
 
 def _nothing(monitor: Monitor) -> None:

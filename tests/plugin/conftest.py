@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from osgeo import gdal, ogr
 
 from rsrefseg_qgis.engine.manager import EngineManager
 from rsrefseg_qgis.settings import Settings
 
 HERE = Path(__file__).parent
+
+# As QGIS's own plugins do; GDAL from 3.7 warns of a process that has not chosen.
+gdal.UseExceptions()
+ogr.UseExceptions()
 
 
 class MemoryStore(dict):

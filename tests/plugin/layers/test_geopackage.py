@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from osgeo import ogr
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransformContext,
@@ -94,7 +96,16 @@ def test_missing_folder_is_said(qgis_app: object, tmp_path: Path) -> None:
         export(tmp_path / "nowhere" / "out.gpkg", ExportMode.NEW_FILE)
 
 
-def test_what_is_no_geopackage_has_no_tables(tmp_path: Path) -> None:
+@pytest.fixture(params=[ogr.UseExceptions, ogr.DontUseExceptions])
+def gdals_exceptions(request: pytest.FixtureRequest) -> Iterator[None]:
+    """On, as QGIS's own DB Manager switches them for all, and off."""
+    before = ogr.GetUseExceptions()
+    request.param()
+    yield
+    (ogr.UseExceptions if before else ogr.DontUseExceptions)()
+
+
+def test_what_is_no_geopackage_has_no_tables(gdals_exceptions: None, tmp_path: Path) -> None:
     text = tmp_path / "a.gpkg"
     text.write_text("no")
     assert tables_in(text) == []

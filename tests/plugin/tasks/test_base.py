@@ -1,4 +1,4 @@
-"""Background tasks and the threads that Qt needs for itself."""
+"""Background tasks and the threads that others need."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from qgis.PyQt.QtCore import QThreadPool
 from rsrefseg_qgis.tasks.base import BaseTask
 
 
-def test_waiting_tasks_leave_threads_to_qt(qgis_app: Any, qtbot: Any) -> None:
-    """More tasks wait at once than the pool has threads; Qt scales images in the same pool."""
+def test_waiting_tasks_leave_threads_to_others(qgis_app: Any, qtbot: Any) -> None:
+    """More tasks wait at once than their pool has threads; in QGIS 3.22 it is Qt's own too."""
     count = QThreadPool.globalInstance().maxThreadCount() + 1
     together = threading.Barrier(count)
     ends: list[Any] = []
