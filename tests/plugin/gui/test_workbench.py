@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from qgis.core import (
     QgsFeature,
-    QgsField,
     QgsGeometry,
     QgsPointXY,
     QgsProject,
@@ -16,7 +15,7 @@ from qgis.core import (
     QgsRectangle,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import Qt, QVariant
+from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QWidget
 
 from rsrefseg_qgis.gui.append_dialog import AppendDialog
@@ -366,16 +365,11 @@ def test_run_whose_raster_is_gone_is_a_sentence(answered: Any) -> None:
 
 @pytest.fixture
 def ours(answered: Any) -> QgsVectorLayer:
-    layer = QgsVectorLayer("Polygon?crs=EPSG:3857", "ours", "memory")
-    layer.dataProvider().addAttributes(
-        [
-            QgsField("class", QVariant.String, len=2),
-            QgsField("confidence", QVariant.Double),
-            QgsField("area_m2", QVariant.Int),
-            QgsField("remark", QVariant.String),
-        ]
+    uri = (
+        "Polygon?crs=EPSG:3857&field=class:string(2)&field=confidence:double"
+        "&field=area_m2:integer&field=remark:string"
     )
-    layer.updateFields()
+    layer = QgsVectorLayer(uri, "ours", "memory")
     QgsProject.instance().addMapLayer(layer)
     return layer
 
