@@ -25,6 +25,15 @@ def test_other_seed_other_scene() -> None:
     assert not np.array_equal(generate(17).image, generate(18).image)
 
 
+def test_scene_does_not_depend_on_the_scenes_before() -> None:
+    first = generate(23, 96)
+    for seed in range(3):
+        generate(seed, 64)
+    again = generate(23, 96)
+    assert np.array_equal(first.image, again.image)
+    assert [c.phrase for c in first.cases] == [c.phrase for c in again.cases]
+
+
 def test_no_other_random_source_is_used() -> None:
     np.random.seed(1)
     a = generate(5, 64)

@@ -156,6 +156,7 @@ def write_mask(path: Path, mask: NDArray[np.bool_]) -> None:
     Raises:
         DataError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(path), mask.astype(np.uint8) * 255):
         raise DataError(f"The mask {path} cannot be written: check the folder and free space.")

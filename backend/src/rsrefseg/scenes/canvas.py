@@ -44,7 +44,8 @@ class Canvas:
         return cls(scale, paint, height, np.zeros((rows, cols), np.int32))
 
     def _fixed(self, outline: Points) -> list[NDArray[np.int32]]:
-        return [np.rint((outline * self.scale - 0.5) * (1 << _SHIFT)).astype(np.int32)]
+        one = 1 << _SHIFT
+        return [np.rint(outline * (self.scale * one) - 0.5 * one).astype(np.int32)]
 
     def fill(
         self,
@@ -56,6 +57,10 @@ class Canvas:
     ) -> None:
         """Fill a polygon; without an identity or height those underneath stay."""
         fixed = self._fixed(outline)
+        rows, cols = self.ids.shape
+        left, top, width, height = cv2.boundingRect(fixed[0])
+        if left > cols << _SHIFT or top > rows << _SHIFT or left + width < 0 or top + height < 0:
+            return
         cv2.fillPoly(self.paint, fixed, (*rgb, TEXTURE_INDEX[texture]), cv2.LINE_8, _SHIFT)
         if ident is not None:
             cv2.fillPoly(self.ids, fixed, ident, cv2.LINE_8, _SHIFT)
@@ -125,11 +130,14 @@ class Canvas:
         mask = np.zeros((rows.stop - rows.start, cols.stop - cols.start), np.uint8)
         shift = np.array([cols.start, rows.start]) << _SHIFT
         cv2.fillPoly(mask, [self._fixed(outline)[0] - shift], 1, cv2.LINE_8, _SHIFT)
-        across = dy * np.float32(np.cos(angle)) - dx * np.float32(np.sin(angle))
-        wave = 1 + np.float32(depth) * np.sin(across * np.float32(2 * np.pi / period_m))
-        view = self.paint[rows, cols, :3]
-        striped = np.clip(view * wave[..., None], 0, 255).astype(np.uint8)
-        np.copyto(view, striped, where=mask[..., None] > 0)
+        k = 2 * np.pi / period_m
+        within = mask.view(bool)
+        across = dy * np.float32(k * np.cos(angle)) - dx * np.float32(k * np.sin(angle))
+        wave = 1 + np.float32(depth) * np.sin(across[within])
+        view = self.paint[rows, cols]
+        painted = view[within]
+        painted[:, :3] = np.minimum(painted[:, :3] * wave[:, None], 255)
+        view[within] = painted
 
     def crown(
         self, x: float, y: float, radius_m: float, top_m: float, rgb: Rgb, ident: int, kind: int

@@ -72,9 +72,16 @@ def smooth(points: Points, rounds: int = 3) -> Points:
 
 def offset(line: Points, distance: float) -> Points:
     """The line moved sideways; positive is to the right of its direction (y points down)."""
-    step = np.gradient(line, axis=0)
-    step /= np.maximum(np.linalg.norm(step, axis=1, keepdims=True), 1e-9)
-    return np.asarray(line + distance * np.stack([-step[:, 1], step[:, 0]], axis=1))
+    step = np.empty_like(line)
+    step[0], step[-1] = line[1] - line[0], line[-1] - line[-2]
+    if len(line) > 2:
+        step[1:-1] = (line[2:] - line[:-2]) / 2
+    dx, dy = step[:, 0], step[:, 1]
+    k = distance / np.maximum(np.sqrt(dx * dx + dy * dy), 1e-9)
+    moved = line.copy()
+    moved[:, 0] -= k * dy
+    moved[:, 1] += k * dx
+    return moved
 
 
 def ribbon(line: Points, width: float) -> Points:
@@ -85,7 +92,7 @@ def ribbon(line: Points, width: float) -> Points:
 def along(line: Points, spacing: float, start: float = 0.0) -> NDArray[np.float64]:
     """Rows of (x, y, angle) every `spacing` metres along a line."""
     seg = np.diff(line, axis=0)
-    length = np.linalg.norm(seg, axis=1)
+    length = np.sqrt(seg[:, 0] ** 2 + seg[:, 1] ** 2)
     at = np.concatenate([[0.0], np.cumsum(length)])
     s = np.arange(start, at[-1], spacing)
     k = np.clip(np.searchsorted(at, s, side="right") - 1, 0, len(seg) - 1)

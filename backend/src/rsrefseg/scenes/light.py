@@ -50,21 +50,30 @@ def textured(rng: np.random.Generator, albedo: Field, index: Index, resolution_m
     shape = (index.shape[0], index.shape[1])
     grains = [noise.field(rng, shape, g / resolution_m) for g in _GRAINS_M]
     grains[2] = 0.6 * grains[2] + 0.6 * noise.field(rng, shape, 1.9 / resolution_m)
-    value = 1 + _AMPLITUDES[:, 0][index] * grains[0]
+    value = 1 + _by_texture(_AMPLITUDES[:, 0], index) * grains[0]
     for k in (1, 2, 3):
         if _GRAINS_M[k] / resolution_m > 1.3:
-            value += _AMPLITUDES[:, k][index] * grains[k]
-    worn = np.roll(grains[2], shape[0] // 3, axis=0) + 0.6 * np.roll(
-        grains[3], shape[1] // 3, axis=1
-    )
-    worn += 0.15 * grains[1] - np.float32(rng.uniform(-0.2, 1.2))
-    mix = (np.clip(1.2 * worn, 0, 1) * _PATCH[index])[..., None]
-    albedo += (_PATCH_RGB[index] - albedo) * mix
-    albedo *= value[..., None]
-    tint = _TINT[index] * np.roll(grains[2], 11, axis=1)
-    albedo[..., 0] *= 1 + tint
-    albedo[..., 2] *= 1 - tint
-    return albedo
+            value += _by_texture(_AMPLITUDES[:, k], index) * grains[k]
+    worn = np.roll(grains[2], shape[0] // 3, axis=0)
+    worn += np.float32(0.6) * np.roll(grains[3], shape[1] // 3, axis=1)
+    worn += np.float32(0.15) * grains[1] - np.float32(rng.uniform(-0.2, 1.2))
+    worn *= np.float32(1.2)
+    mix = np.clip(worn, 0, 1, out=worn) * _by_texture(_PATCH, index)
+    tint = _by_texture(_TINT, index) * np.roll(grains[2], 11, axis=1)
+    bands: list[Field] = [np.asarray(b, np.float32) for b in cv2.split(albedo)]
+    for k, band in enumerate(bands):
+        band += (_by_texture(_PATCH_RGB[:, k], index) - band) * mix
+        band *= value
+    bands[0] *= 1 + tint
+    bands[2] *= 1 - tint
+    return np.asarray(cv2.merge(bands, dst=albedo), np.float32)
+
+
+def _by_texture(values: NDArray[np.float32], index: Index) -> Field:
+    """Each pixel's value of its texture."""
+    table = np.zeros(256, np.float32)
+    table[: len(values)] = values
+    return np.asarray(cv2.LUT(index, table), np.float32)
 
 
 def grow_forest(
@@ -127,4 +136,8 @@ def leaf_relief(height: Field, index: Index, sun: Sun, resolution_m: float) -> F
 def lit(albedo: Field, shadow: Field, ambient: float, sky: float) -> Field:
     """Apply sun and sky light; shadows keep `ambient` of the light and turn blue by `sky`."""
     keep = np.array([1 - sky, 1.0, 1 + sky], np.float32) * np.float32(ambient)
-    return np.asarray(albedo * (1 - shadow[..., None] * (1 - keep)), np.float32)
+    loss = 1 - keep
+    return np.asarray(
+        cv2.merge([b * (1 - shadow * k) for b, k in zip(cv2.split(albedo), loss, strict=True)]),
+        np.float32,
+    )

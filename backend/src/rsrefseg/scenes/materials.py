@@ -143,19 +143,20 @@ CAR_PAINTS: tuple[tuple[Rgb, float], ...] = (
     ((226, 188, 40), 0.025),
 )
 
+_CAR_SHARES = np.array([w for _, w in CAR_PAINTS]) / sum(w for _, w in CAR_PAINTS)
+
 
 def jitter(rng: np.random.Generator, rgb: Rgb, light: float = 0.08, hue: float = 0.015) -> Rgb:
     """The same paint a little lighter or darker, and a little off in colour."""
-    draws = rng.standard_normal(4)
-    k = 1 + float(draws[0]) * light
-    r, g, b = (
-        min(max(c * k * (1 + float(d) * hue), 4.0), 250.0)
-        for c, d in zip(rgb, draws[1:], strict=True)
+    draws: list[float] = rng.standard_normal(4).tolist()
+    k = 1 + draws[0] * light
+    return (
+        min(max(rgb[0] * k * (1 + draws[1] * hue), 4.0), 250.0),
+        min(max(rgb[1] * k * (1 + draws[2] * hue), 4.0), 250.0),
+        min(max(rgb[2] * k * (1 + draws[3] * hue), 4.0), 250.0),
     )
-    return r, g, b
 
 
 def car_paint(rng: np.random.Generator) -> Rgb:
     """A car colour, as often as on the road."""
-    weights = np.array([w for _, w in CAR_PAINTS])
-    return jitter(rng, CAR_PAINTS[int(rng.choice(len(weights), p=weights / weights.sum()))][0])
+    return jitter(rng, CAR_PAINTS[int(rng.choice(len(CAR_PAINTS), p=_CAR_SHARES))][0])

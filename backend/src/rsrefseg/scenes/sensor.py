@@ -80,39 +80,51 @@ def draw_sensor(rng: np.random.Generator, resolution_m: float = 0.3) -> Sensor:
 def expose(rng: np.random.Generator, light: NDArray[np.float32], sensor: Sensor) -> Picture:
     """The picture as it is delivered: H,W,3 uint8."""
     out = cv2.GaussianBlur(light, (0, 0), sensor.blur_px)
-    middle = float(np.median(out[::4, ::4, 1]))
-    gain = (sensor.middle / max(middle, 20.0)) ** sensor.hold
-    grey = out.mean(axis=2, keepdims=True)
-    vivid = sensor.saturation / max(sensor.contrast * gain, 0.5) ** 0.8
-    out = grey + (out - grey) * np.float32(vivid)
-    out *= np.array(sensor.cast, np.float32) * np.float32(gain)
-    pivot = np.float32(min(middle * gain, 130.0))
-    out = pivot + (out - pivot) * np.float32(sensor.contrast)
-    out = out * np.float32(1 - sensor.haze) + np.float32(195 * sensor.haze)
+    out = cv2.transform(out, _development(sensor, float(np.median(out[::4, ::4, 1]))))
     if sensor.sharpen:
-        out += (out - cv2.GaussianBlur(out, (0, 0), 1.2)) * np.float32(sensor.sharpen)
+        k = sensor.sharpen
+        out = cv2.addWeighted(out, 1 + k, cv2.GaussianBlur(out, (0, 0), 1.2), -k, 0)
     if sensor.noise > 0.3:
-        grain = rng.standard_normal(out.shape[:2], dtype=np.float32)[..., None]
-        out += grain * np.float32(sensor.noise)
-    image = _toned(out)
+        grain = rng.standard_normal(out.shape[:2], dtype=np.float32) * np.float32(sensor.noise)
+        out += cv2.merge((grain, grain, grain))
+    image = _toned(np.asarray(out, np.float32))
     if sensor.jpeg is not None:
         image = _compressed(image, sensor.jpeg)
     return image
 
 
+def _development(sensor: Sensor, middle: float) -> NDArray[np.float64]:
+    """All that is linear in colour at once, as a 3,4 matrix.
+
+    These are saturation, cast, exposure, contrast around a pivot, and haze, in this order.
+
+    Args:
+        sensor: the camera and its processing.
+        middle: brightness of the picture's middle.
+    """
+    gain = (sensor.middle / max(middle, 20.0)) ** sensor.hold
+    vivid = sensor.saturation / max(sensor.contrast * gain, 0.5) ** 0.8
+    mix = vivid * np.eye(3) + (1 - vivid) / 3
+    clear = 1 - sensor.haze
+    pivot = min(middle * gain, 130.0)
+    slope = clear * sensor.contrast * gain * np.array(sensor.cast)
+    level = clear * pivot * (1 - sensor.contrast) + 195 * sensor.haze
+    return np.column_stack([slope[:, None] * mix, np.full(3, level)])
+
+
 def _toned(light: NDArray[np.float32]) -> Picture:
-    """Roll off the highlights above 200 and the shadows below 24, then cut to 8 bits."""
-    soft = np.where(light > 200, 200 + 55 * np.tanh((light - 200) / 70), light)
-    soft = np.where(soft < 24, 24 * np.exp((np.maximum(soft, -60) - 24) / 40), soft)
-    return np.clip(soft, 0, 255).astype(np.uint8)
+    """Roll off highlights above 200 and shadows below 24, cut to 8 bits; changes `light`."""
+    bright, dark = light > 200, light < 24
+    light[bright] = 200 + 55 * np.tanh((light[bright] - 200) / 70)
+    light[dark] = 24 * np.exp((np.maximum(light[dark], -60) - 24) / 40)
+    return light.astype(np.uint8)
 
 
 def _compressed(image: Picture, quality: int) -> Picture:
-    _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    if decoded is None:
-        return image
-    return np.ascontiguousarray(decoded[..., ::-1], dtype=np.uint8)
+    return image if decoded is None else np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
 
 
 def seam(rng: np.random.Generator, image: Picture) -> Picture:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ MIN_PX = 12
 MIN_SINGLE_PX = 40
 """Fewer pixels than this are too little to be asked for by themselves."""
 _MIN_COLOUR_PX = 4
-
+T = TypeVar("T")
 
 _MIN_COVER, _MAX_COVER = 0.04, 0.92
 _IS_GREEN = np.array([name in VEGETATED for name in TEXTURES])
@@ -78,6 +80,13 @@ class View:
     seen: dict[int, Seen]
     layers: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
     _by_class: dict[str, list[Seen]] = field(default_factory=dict)
+    _known: dict[object, Any] = field(default_factory=dict)
+
+    def once(self, key: object, make: Callable[[], T]) -> T:
+        """What is costly to find out about the view and does not change, made once by its key."""
+        if key not in self._known:
+            self._known[key] = make()
+        return cast(T, self._known[key])
 
     def members(self, cls: str) -> list[Seen]:
         """What the picture shows of a class, its kinds included."""
@@ -92,9 +101,11 @@ class View:
         known = len(self.world.entities)
         table = np.zeros(known + 1, bool)
         table[[t for t in targets if t <= known]] = True
-        out: NDArray[np.bool_] = table[self.ids]
         if self.parts is not self.ids:
-            out |= table[self.parts]
+            for e in self.world.entities:
+                if e.part_of is not None and table[e.part_of]:
+                    table[e.id] = True
+        out: NDArray[np.bool_] = table.take(self.parts)
         for t in targets:
             if t > known:
                 out |= self.layers[t]
@@ -145,20 +156,29 @@ def _land_cover(view: View, picture: Picture) -> None:
 def _measure(view: View, picture: Picture, ids: NDArray[np.int32], only: set[int] | None) -> None:
     rows, cols = ids.shape
     flat = ids.ravel()
-    order = np.argsort(flat.astype(np.uint16), kind="stable")
+    if only is None:
+        short = np.uint16 if len(view.world.entities) < 1 << 16 else np.uint32
+        order = np.argsort(flat.astype(short), kind="stable")
+    else:
+        wanted = np.zeros(len(view.world.entities) + 1, bool)
+        wanted[list(only)] = True
+        some = np.flatnonzero(wanted.take(flat))
+        if not len(some):
+            return
+        order = some[np.argsort(flat[some], kind="stable")]
     keys = flat[order]
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
     ends = np.r_[starts[1:], keys.size]
-    ys, xs = order // cols, order % cols
+    ys, xs = np.divmod(order.astype(np.int32), np.int32(cols))
     count = ends - starts
-    cx = np.add.reduceat(xs, starts) / count + 0.5
-    cy = np.add.reduceat(ys, starts) / count + 0.5
+    cx = np.add.reduceat(xs, starts, dtype=np.int64) / count + 0.5
+    cy = np.add.reduceat(ys, starts, dtype=np.int64) / count + 0.5
     x0, x1 = np.minimum.reduceat(xs, starts), np.maximum.reduceat(xs, starts) + 1
     y0, y1 = np.minimum.reduceat(ys, starts), np.maximum.reduceat(ys, starts) + 1
     pixels = picture.image.reshape(-1, 3)
     for i, start in enumerate(starts):
         ident = int(keys[start])
-        if ident == 0 or (only is not None and ident not in only):
+        if ident == 0:
             continue
         entity = view.world.entities[ident - 1]
         sure: frozenset[str] = frozenset()

@@ -120,7 +120,7 @@ class World:
         return 0 <= row < rows and 0 <= col < cols and not self._taken[row, col]
 
     def _cells(self, outline: Points) -> NDArray[np.int32]:
-        return np.round((outline + self.MARGIN_M) / self.CELL_M).astype(np.int32)
+        return np.rint((outline + self.MARGIN_M) / self.CELL_M).astype(np.int32)
 
     def take(self, outline: Points) -> None:
         """Mark the ground under a polygon as taken."""
@@ -140,16 +140,18 @@ class World:
     def _open(self, grid: NDArray[np.uint8], outline: Points, share: float) -> bool:
         cells = self._cells(outline)
         rows, cols = grid.shape
-        x0, y0 = np.maximum(cells.min(axis=0), 0)
-        x1, y1 = np.minimum(cells.max(axis=0) + 1, (cols, rows))
+        left, top, width, height = cv2.boundingRect(cells)
+        x0, y0 = max(left, 0), max(top, 0)
+        x1, y1 = min(left + width, cols), min(top + height, rows)
         if x0 >= x1 or y0 >= y1:
             return False
         window = grid[y0:y1, x0:x1]
-        if not window.any():
+        if not cv2.hasNonZero(window):
             return True
         mask = np.zeros(window.shape, np.uint8)
-        cv2.fillPoly(mask, [cells - (x0, y0)], 1)
-        return int((mask & window).sum()) <= share * int(mask.sum())
+        cv2.fillPoly(mask, [cells], 1, offset=(-x0, -y0))
+        taken = cv2.countNonZero(mask & window)
+        return taken == 0 or taken <= share * cv2.countNonZero(mask)
 
     def in_view(self, x: float, y: float, margin_m: float = 0.0) -> bool:
         """Whether a point lies in the picture, or within a margin around it."""

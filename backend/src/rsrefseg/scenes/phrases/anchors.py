@@ -15,12 +15,16 @@ from rsrefseg.scenes.phrases.spatial import (
 )  # fmt: skip
 from rsrefseg.scenes.phrases.speaker import Attr, Group, Speaker, colour
 from rsrefseg.scenes.phrases.wording import noun_phrase
-from rsrefseg.scenes.taxonomy import COLOURED, LINES
+from rsrefseg.scenes.taxonomy import COLOURED, LINES, names
 from rsrefseg.scenes.view import Seen
 
 
 def sole_lines(sp: Speaker) -> list[Seen]:
     """Long things that "the road" or "the river" can only mean one of."""
+    return sp.view.once("sole lines", lambda: _sole_lines(sp))
+
+
+def _sole_lines(sp: Speaker) -> list[Seen]:
     found = []
     for cls in sorted(LINES):
         group = sp.group(cls)
@@ -28,6 +32,30 @@ def sole_lines(sp: Speaker) -> list[Seen]:
         if group.sole is not None and len(kin.all) == 1:
             found.append(group.sole)
     return found
+
+
+_VAGUE = names("grass bare sand apron field forest shed path vegetation")
+"""Classes of which people do not say where something else lies."""
+
+
+def _singled_out(sp: Speaker) -> list[tuple[str, Group]]:
+    """All groups of one that a class, or a class and a colour, makes; roads count more often."""
+    options: list[tuple[str, Group]] = []
+    for cls in sorted(sp.present | {"building", "anyroad"}):
+        if cls in _VAGUE:
+            continue
+        if cls == "house" or (cls == "road" and sp.present & {"motorway", "dirt_road"}):
+            continue
+        group = sp.group(cls)
+        if not group.yes:
+            continue
+        if group.sole is not None and len(group.all) == 1:
+            options += [(cls, group)] * (6 if cls in LINES else 2)
+        elif cls in COLOURED or cls == "building":
+            words = {w for s in group.yes for w in s.sure}
+            narrowed = [sp.narrow(group, colour(w)) for w in sorted(words)]
+            options += [(cls, g) for g in narrowed if g.sole is not None]
+    return options
 
 
 def anchors(
@@ -41,31 +69,7 @@ def anchors(
         depth: 2 where the anchor may itself be found by a relation.
         compact: leaves out roads and other long things.
     """
-    options: list[tuple[str, Group]] = []
-    for cls in sorted(sp.present | {"building", "anyroad"}):
-        if cls in (
-            "grass",
-            "bare",
-            "sand",
-            "apron",
-            "field",
-            "forest",
-            "shed",
-            "path",
-            "vegetation",
-        ):
-            continue
-        if cls == "house" or (cls == "road" and sp.present & {"motorway", "dirt_road"}):
-            continue
-        group = sp.group(cls)
-        if not group.yes:
-            continue
-        if group.sole is not None and len(group.all) == 1:
-            options += [(cls, group)] * (6 if cls in LINES else 2)
-        elif cls in COLOURED or cls == "building":
-            words = {w for s in group.yes for w in s.sure}
-            narrowed = [sp.narrow(group, colour(w)) for w in sorted(words)]
-            options += [(cls, g) for g in narrowed if g.sole is not None]
+    options = sp.view.once("anchors", lambda: _singled_out(sp))
     options = [o for o in options if not (o[0] == avoid and not o[1].attrs)]
     lines = [o for o in options if o[1].yes[0].entity.cls in LINES]
     if compact:
@@ -107,8 +111,7 @@ def _nested(sp: Speaker, cls: str, avoid: str) -> tuple[str, Seen] | None:
 def relate(sp: Speaker, group: Group, text: str, anchor: Seen) -> tuple[str, Group] | None:
     """A relation to an anchor, in words, and the members for which it holds."""
     if anchor.entity.cls in LINES:
-        names = ["left", "right", "above", "below"]
-        name = names[int(sp.rng.integers(4))]
+        name = ("left", "right", "above", "below")[int(sp.rng.integers(4))]
         if sp.chance(0.12):
             name = "next"
     else:

@@ -21,6 +21,10 @@ farther the next house must be."""
 
 def has_panel(sp: Speaker) -> Test:
     """Carries solar panels that can be seen."""
+    return sp.view.once("has panel", lambda: _has_panel(sp))
+
+
+def _has_panel(sp: Speaker) -> Test:
     visible = {s.entity.part_of for s in sp.view.members("panel") if s.clear}
 
     def test(s: Seen) -> Truth:
@@ -33,6 +37,11 @@ def has_panel(sp: Speaker) -> Test:
 
 def has_pool(sp: Speaker, houses: tuple[Seen, ...]) -> Test:
     """Has the one pool beside it that no other house is nearly as close to."""
+    key = ("has pool", tuple(s.id for s in houses))
+    return sp.view.once(key, lambda: _has_pool(sp, houses))
+
+
+def _has_pool(sp: Speaker, houses: tuple[Seen, ...]) -> Test:
     owners: set[int] = set()
     doubtful: set[int] = set()
     for entity in sp.view.world.of("pool"):

@@ -15,11 +15,29 @@ from rsrefseg.scenes.view import Seen
 Test = Callable[[Seen], Truth]
 
 
+def remembering(test: Test) -> Test:
+    """The same test, which asks itself only once about each thing."""
+    known: dict[int, Truth] = {}
+
+    def remembered(s: Seen) -> Truth:
+        answer = known.get(s.id)
+        if answer is None:
+            answer = known[s.id] = test(s)
+        return answer
+
+    return remembered
+
+
 def side_of_line(sp: Speaker, line: Seen, side: str) -> Test | None:
     """Left, right, above or below a long thing, judged at the object's own height or column.
 
     None if the line does not run across the picture the way that the word needs.
     """
+    key = ("side of line", line.id, side)
+    return sp.view.once(key, lambda: _side_of_line(sp, line, side))
+
+
+def _side_of_line(sp: Speaker, line: Seen, side: str) -> Test | None:
     entity = line.entity
     if entity.axis is None:
         return None
@@ -98,6 +116,10 @@ def next_to(sp: Speaker, anchor: Seen) -> Test:
 
 def next_to_line(sp: Speaker, line: Seen) -> Test | None:
     """Close to a long thing's edge."""
+    return sp.view.once(("next to line", line.id), lambda: _next_to_line(sp, line))
+
+
+def _next_to_line(sp: Speaker, line: Seen) -> Test | None:
     entity = line.entity
     if entity.axis is None:
         return None
@@ -114,7 +136,7 @@ def next_to_line(sp: Speaker, line: Seen) -> Test | None:
             return NO
         return YES if gap < reach else MAYBE if gap < 1.8 * reach + 2 else NO
 
-    return test
+    return remembering(test)
 
 
 def distance_to_line(axis: np.ndarray, x: float, y: float) -> float:
@@ -138,6 +160,10 @@ def onto_line(axis: NDArray[np.float64], x: float, y: float) -> tuple[float, flo
 
 def along_line(sp: Speaker, line: Seen) -> Test | None:
     """Beside a long thing; what stands on it may or may not be meant."""
+    return sp.view.once(("along line", line.id), lambda: _along_line(sp, line))
+
+
+def _along_line(sp: Speaker, line: Seen) -> Test | None:
     beside = next_to_line(sp, line)
     axis, half = line.entity.axis, 0.5 * line.entity.width_m + 0.5
     if beside is None or axis is None:
@@ -147,14 +173,11 @@ def along_line(sp: Speaker, line: Seen) -> Test | None:
         x, y = s.cx * sp.view.resolution_m, s.cy * sp.view.resolution_m
         return MAYBE if distance_to_line(axis, x, y) < half else beside(s)
 
-    return test
+    return remembering(test)
 
 
-def across_line(sp: Speaker, line: Seen, anchor: Seen) -> Test | None:
-    """Opposite an anchor that stands beside a long thing, on its other side.
-
-    None if the anchor does not clearly stand beside it.
-    """
+def _stations(sp: Speaker, line: Seen) -> Callable[[Seen], tuple[float, float, float]] | None:
+    """Of each thing: station along a line, distance to its right, half its own width; pixels."""
     if line.entity.axis is None or len(line.entity.axis) < 2:
         return None
     res = sp.view.resolution_m
@@ -162,14 +185,28 @@ def across_line(sp: Speaker, line: Seen, anchor: Seen) -> Test | None:
     if len(axis) < 2:
         return None
     axis = axis / (res, res, 1.0)
-    half = 0.5 * line.entity.width_m / res
-    reach = 0.12 * max(sp.cols, sp.rows)
-    slack = 0.04 * max(sp.cols, sp.rows)
+    known: dict[int, tuple[float, float, float]] = {}
 
     def placed(s: Seen) -> tuple[float, float, float]:
-        station, off = onto_line(axis, s.cx, s.cy)
-        return station, off, 0.5 * min(s.x1 - s.x0, s.y1 - s.y0)
+        if s.id not in known:
+            station, off = onto_line(axis, s.cx, s.cy)
+            known[s.id] = station, off, 0.5 * min(s.x1 - s.x0, s.y1 - s.y0)
+        return known[s.id]
 
+    return placed
+
+
+def across_line(sp: Speaker, line: Seen, anchor: Seen) -> Test | None:
+    """Opposite an anchor that stands beside a long thing, on its other side.
+
+    None if the anchor does not clearly stand beside it.
+    """
+    placed = sp.view.once(("stations", line.id), lambda: _stations(sp, line))
+    if placed is None:
+        return None
+    half = 0.5 * line.entity.width_m / sp.view.resolution_m
+    reach = 0.12 * max(sp.cols, sp.rows)
+    slack = 0.04 * max(sp.cols, sp.rows)
     at, off, size = placed(anchor)
     if not half + 2 < abs(off) < half + size + reach:
         return None
