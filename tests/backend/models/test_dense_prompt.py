@@ -18,7 +18,7 @@ def test_norm_of_resized_features_without_resizing(grid, size):
 
 def test_mask_grid_is_the_released_way():
     torch.manual_seed(0)
-    module = DensePrompt(16, "batch", "mask", 2.3, -1.5).eval()
+    module = DensePrompt(16, 8, "batch", "mask", 2.3, -1.5).eval()
     refined, pooled = torch.randn(3, 16, 4, 4), torch.randn(3, 16)
     dense, tokens = module(refined, pooled, (16, 16))
 
@@ -32,7 +32,7 @@ def test_mask_grid_is_the_released_way():
 
 
 def test_token_grid_resizes_the_logits():
-    module = DensePrompt(16, "group", "tokens", 2.3, -1.5)
+    module = DensePrompt(16, 8, "group", "tokens", 2.3, -1.5)
     dense, tokens = module(torch.randn(2, 16, 4, 4), torch.randn(2, 16), (16, 16))
     expected = functional.interpolate(
         tokens[:, None], size=(16, 16), mode="bilinear", align_corners=True

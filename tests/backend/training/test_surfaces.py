@@ -8,7 +8,7 @@ import torch
 from rsrefseg.models.config import load_preset
 from rsrefseg.scenes import generate
 from rsrefseg.scenes.taxonomy import IS_A
-from rsrefseg.training.surfaces import LABELS, SurfaceHeads, label_coverage
+from rsrefseg.training.surfaces import LABELS, SurfaceHeads, group_coverage, label_coverage
 
 
 @pytest.mark.parametrize("seed", [3, 8, 21])
@@ -25,6 +25,27 @@ def test_coverage_is_the_share_of_pixels_of_each_class(seed):
     named = set().union(*(IS_A[cls] for cls in shown))
     for label in sorted(set(IS_A) - named):
         assert coverage[LABELS.index(label)].max() == 0, label
+
+
+@pytest.mark.parametrize("seed", [3, 21, 700])
+def test_what_a_phrase_names_covers_the_cells_that_its_mask_covers(seed):
+    scene = generate(seed, phrases=24)
+    groups = [g for c in scene.cases for g in (c.target_ids, c.among_ids, *c.anchor_ids)]
+    for coverage, ids in zip(group_coverage(scene.view, groups, 32), groups, strict=True):
+        cells = scene.view.mask(ids).reshape(32, 8, 32, 8).mean((1, 3))
+        assert np.allclose(coverage, cells, atol=1e-6)
+
+
+def test_a_phrase_chooses_among_what_holds_its_target_and_by_something_else():
+    chosen = by = 0
+    for seed in range(6):
+        for case in generate(seed, phrases=24).cases:
+            chosen += bool(case.target_ids)
+            by += bool(case.anchor_ids)
+            assert set(case.target_ids) <= set(case.among_ids), case.phrase
+            for ids in case.anchor_ids if case.kind == "relation" else ():
+                assert ids and not set(ids) & set(case.target_ids), case.phrase
+    assert chosen > 80 and by > 8
 
 
 def test_losses_reward_the_truth_and_ignore_what_is_unknown():

@@ -90,6 +90,38 @@ def test_encoder_steps_leave_the_prompter_alone(tmp_path):
     assert not any(name.startswith("heads") for name in trainer.averaged_model().state_dict())
 
 
+def test_encoders_that_are_frozen_stay_as_they_are(tmp_path):
+    config = dataclasses.replace(CONFIG, steps=2, frozen_steps=1, drawn_phrases=2, weight_decay=0.0)
+    trainer = make_trainer(tmp_path, config)
+    masters = dict(zip(trainer.optimizer.names, trainer.optimizer.masters, strict=True))
+    before = {name: master.clone() for name, master in masters.items()}
+
+    def moved(part: str) -> bool:
+        mine = [n for n in masters if n.startswith(f"model.{part}.")]
+        return any(not torch.equal(before[n], masters[n]) for n in mine)
+
+    trainer.run(max_minutes=0)
+    assert [moved(p) for p in ("clip_image", "sam_encoder", "prompter")] == [False, False, True]
+    trainer.run()
+    assert moved("clip_image") and moved("sam_encoder")
+
+
+def test_run_goes_on_from_weights_of_an_older_preset_with_what_fits(tmp_path):
+    preset = load_preset("rsrefseg2-tiny")
+    older = dataclasses.replace(
+        preset, prompter=dataclasses.replace(preset.prompter, spatial_maps=0, dense_hidden=None)
+    )
+    torch.manual_seed(77)
+    before = build_model(older)
+    write_weights(before, tmp_path / "init.safetensors", {})
+    config = dataclasses.replace(CONFIG, init=str(tmp_path / "init.safetensors"))
+    model = start_model(config)
+    assert model.prompter.spatial is not None
+    for part in ("clip_image", "clip_text", "sam_encoder", "sam_decoder"):
+        own, old = getattr(model, part).state_dict(), getattr(before, part).state_dict()
+        assert all(torch.allclose(own[k], old[k], atol=1e-3) for k in old), part
+
+
 def test_rate_warms_up_stays_and_falls_to_zero():
     config = dataclasses.replace(CONFIG, steps=100, warmup_steps=10, decay_fraction=0.2)
     rates = [config.rate(s) / config.learning_rate for s in range(101)]

@@ -260,6 +260,9 @@ class PrompterConfig(_Checked):
     dense_prompt_grid: Literal["mask", "tokens"] = "mask"
     dense_norm: Literal["batch", "group"] = "batch"
     presence: bool = False
+    dense_hidden: int | None = None
+    spatial_maps: int = 0
+    spatial_width: int = 128
 
     def __post_init__(self) -> None:
         _positive("prompter", self, "num_text_queries", "num_prompts", "mlp_dim", "internal_dim")

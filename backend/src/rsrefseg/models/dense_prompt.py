@@ -23,16 +23,21 @@ class DensePrompt(nn.Module):
     """
 
     def __init__(
-        self, width: int, norm: str, grid: str, logit_scale: float, logit_bias: float
+        self,
+        width: int,
+        hidden: int,
+        norm: str,
+        grid: str,
+        logit_scale: float,
+        logit_bias: float,
     ) -> None:
         super().__init__()
-        half = width // 2
         self.grid = grid
         self.conv = nn.Sequential(
-            nn.Conv2d(width, half, kernel_size=3, padding=1),
-            nn.BatchNorm2d(half) if norm == "batch" else nn.GroupNorm(8, half),
+            nn.Conv2d(width, hidden, kernel_size=3, padding=1),
+            nn.BatchNorm2d(hidden) if norm == "batch" else nn.GroupNorm(8, hidden),
             nn.GELU(),
-            nn.Conv2d(half, width, kernel_size=3, padding=1),
+            nn.Conv2d(hidden, width, kernel_size=3, padding=1),
         )
         self.logit_scale = nn.Parameter(torch.tensor(logit_scale))
         self.logit_bias = nn.Parameter(torch.tensor(logit_bias))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import LongTensor, Tensor
+
+if TYPE_CHECKING:
+    from rsrefseg.models.spatial import Places
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,10 @@ class ImageFeatures:
         if not rest and bool((index == _in_turn(len(self), repeats, index.device)).all()):
             # The same rows; the gradient is a sum instead of a scatter.
             return self._with([_repeat_rows(t, repeats) for t in self._tensors()])
+        return self._with([t.index_select(0, index) for t in self._tensors()])
+
+    def rows(self, index: Tensor) -> ImageFeatures:
+        """Some of the rows."""
         return self._with([t.index_select(0, index) for t in self._tensors()])
 
     def to(
@@ -125,6 +133,7 @@ class AskOutput:
         text_queries1: (P, num_text_queries, C) first set of queries.
         text_queries2: (P, num_text_queries, C) second set of queries.
         refined_img_feat_map: (P, C, rows, columns) CLIP image tokens after the prompter.
+        places: what the phrase names and chooses; None where the preset has no spatial reasoning.
     """
 
     low_res_logits: Tensor
@@ -136,3 +145,4 @@ class AskOutput:
     text_queries1: Tensor
     text_queries2: Tensor
     refined_img_feat_map: Tensor
+    places: Places | None = None

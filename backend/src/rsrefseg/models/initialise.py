@@ -15,6 +15,7 @@ from rsrefseg.models.layers import Attention
 from rsrefseg.models.prompter import Prompter
 from rsrefseg.models.rsrefseg2 import RSRefSeg2
 from rsrefseg.models.sam import Sam1Encoder
+from rsrefseg.models.spatial import initialise_spatial
 
 _STD = 0.02
 
@@ -39,6 +40,11 @@ def _initialise_prompter(prompter: Prompter) -> None:
             # What attention adds to a token is at first the same for all tokens. Under post-norm
             # it would crowd out what tells them apart, and the heat-map would stay flat.
             nn.init.trunc_normal_(module.out.weight, std=_STD / 4)
+    if prompter.spatial is not None:
+        initialise_spatial(prompter.spatial)
+        # What was chosen is not to disturb the tokens before it means something.
+        nn.init.zeros_(prompter.spatial_tokens.weight)
+        nn.init.zeros_(prompter.spatial_presence.weight)
     nn.init.normal_(prompter.query_pe1, std=0.5)
     nn.init.normal_(prompter.query_pe2, std=0.5)
     # The prompt queries have no other content to tell them apart.

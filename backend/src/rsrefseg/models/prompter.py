@@ -17,6 +17,7 @@ from rsrefseg.models.config import PrompterConfig
 from rsrefseg.models.dense_prompt import DensePrompt
 from rsrefseg.models.features import TextFeatures
 from rsrefseg.models.layers import AttentionStep, MlpStep, resize_like
+from rsrefseg.models.spatial import Places, SpatialReasoning
 
 _PRESENCE_HIDDEN = 128
 
@@ -32,6 +33,7 @@ class Prompts:
     text_queries1: Tensor
     text_queries2: Tensor
     refined_map: Tensor
+    places: Places | None = None
 
 
 class DecompositionLayer(nn.Module):
@@ -183,11 +185,23 @@ class Prompter(nn.Module):
         self.sparse_first = nn.Linear(prompt_width, config.mlp_dim)
         self.sparse_second = nn.Linear(config.mlp_dim, prompt_width)
         self.dense = DensePrompt(
-            width, config.dense_norm, config.dense_prompt_grid, logit_scale, logit_bias
+            width,
+            config.dense_hidden or width // 2,
+            config.dense_norm,
+            config.dense_prompt_grid,
+            logit_scale,
+            logit_bias,
         )
         self.presence = (
             PresenceHead(width, prompt_width, _PRESENCE_HIDDEN) if config.presence else None
         )
+        self.spatial: SpatialReasoning | None = None
+        if config.spatial_maps:
+            self.spatial = SpatialReasoning(
+                width, prompt_width, config.spatial_maps, config.spatial_width, *shared[1:3]
+            )
+            self.spatial_tokens = nn.Linear(self.spatial.state_width, width)
+            self.spatial_presence = nn.Linear(config.spatial_maps + 1, 1)
 
     def forward(
         self,
@@ -195,6 +209,7 @@ class Prompter(nn.Module):
         grid: tuple[int, int],
         text: TextFeatures,
         mask_size: tuple[int, int],
+        sam_embed: Tensor | None = None,
     ) -> Prompts:
         """Turns P phrases and their images into prompts.
 
@@ -203,12 +218,18 @@ class Prompter(nn.Module):
             grid: rows and columns of the tokens.
             text: the phrases.
             mask_size: rows and columns of the dense prompt.
+            sam_embed: (P, D, h, w); what spatial reasoning looks at beside the tokens.
         """
+        places = None
+        if self.spatial is not None and sam_embed is not None:
+            places = self.spatial(image_tokens, grid, sam_embed, text)
         set1, set2 = self._decompose(text)
         image_pe = self._image_positions(grid)
         queries, image = set1, image_tokens
         for layer in self.first_order:
             queries, image = layer(queries, self.query_pe1, image, image_pe)
+        if places is not None:
+            image = image + self.spatial_tokens(places.states)
         queries, prompts = set2, self.prompts.expand(len(text), -1, -1)
         for layer in self.second_order:
             queries, image = layer(queries, self.query_pe2, image, image_pe)
@@ -217,11 +238,18 @@ class Prompter(nn.Module):
             )
         refined = image.transpose(1, 2).reshape(len(text), -1, *grid)  # (P, C, h, w)
         dense, dense_tokens = self.dense(refined, text.pooled, mask_size)
+        if places is not None:
+            wide = resize_like(places.choice[:, None], mask_size, "bilinear", align_corners=False)
+            dense = dense + wide.to(dense.dtype)
+            coarse = functional.adaptive_avg_pool2d(places.choice[:, None].float(), grid)
+            dense_tokens = dense_tokens + coarse[:, 0]
         presence = None
         if self.presence is not None:
             presence = self.presence(prompts, set2, text.pooled, dense_tokens)
+            if places is not None:
+                presence = presence + self.spatial_presence(places.summary).squeeze(1)
         sparse = self.sparse_second(functional.gelu(self.sparse_first(prompts)))
-        return Prompts(sparse, dense, dense_tokens, presence, set1, set2, refined)
+        return Prompts(sparse, dense, dense_tokens, presence, set1, set2, refined, places)
 
     def _decompose(self, text: TextFeatures) -> tuple[Tensor, Tensor]:
         pooled = adaptive_pool(text.tokens, text.mask, len(self.query_pe1))  # (P, Q, C)

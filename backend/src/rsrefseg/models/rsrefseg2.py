@@ -10,7 +10,7 @@ from rsrefseg.models.clip import ClipImageTower, ClipTextTower
 from rsrefseg.models.config import Preset
 from rsrefseg.models.features import AskOutput, ImageFeatures, TextFeatures
 from rsrefseg.models.layers import resize_like
-from rsrefseg.models.prompter import Prompter
+from rsrefseg.models.prompter import Prompter, Prompts
 from rsrefseg.models.sam import Sam1Decoder, Sam1Encoder
 from rsrefseg.models.sam2 import Sam2Decoder, Sam2Encoder
 from rsrefseg.models.tokenizer import Tokenizer
@@ -107,8 +107,7 @@ class RSRefSeg2(nn.Module):
             point_labels: (P, N): 1 inside the target, 0 outside it, -1 no point.
             boxes: (P, 4) x0, y0, x1, y1 in 0..1 of the padded tile.
         """
-        mask_size = self._mask_input_size(image)
-        prompts = self.prompter(image.clip_tokens, image.clip_grid, text, mask_size)
+        prompts = self.prompt(image, text)
         extra = self.sam_decoder.prompts.sparse(points, point_labels, boxes, prompts.sparse.dtype)
         sparse = torch.cat([prompts.sparse, *extra], dim=1)
         masks, iou = self.sam_decoder(image.sam_embed, image.high_res, sparse, prompts.dense)
@@ -122,6 +121,14 @@ class RSRefSeg2(nn.Module):
             text_queries1=prompts.text_queries1,
             text_queries2=prompts.text_queries2,
             refined_img_feat_map=prompts.refined_map,
+            places=prompts.places,
+        )
+
+    def prompt(self, image: ImageFeatures, text: TextFeatures) -> Prompts:
+        """Where P phrases point to, each in its own row of `image`: the first half of `ask`."""
+        mask_size = self._mask_input_size(image)
+        return self.prompter(  # type: ignore[no-any-return]
+            image.clip_tokens, image.clip_grid, text, mask_size, image.sam_embed
         )
 
     def _mask_input_size(self, image: ImageFeatures) -> tuple[int, int]:

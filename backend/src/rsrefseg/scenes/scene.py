@@ -27,6 +27,8 @@ class Case:
         mask: H,W bool; the pixels of the targets that can be seen. Empty for kind "none".
         class_mask: H,W bool; all of the named class, whatever the phrase says about it.
         target_ids: entities of the scene's world.
+        among_ids: those that the phrase chooses among: its noun with the noun's own qualities.
+        anchor_ids: those that it chooses by, thing by thing.
     """
 
     phrase: str
@@ -34,6 +36,8 @@ class Case:
     mask: NDArray[np.bool_]
     class_mask: NDArray[np.bool_]
     target_ids: tuple[int, ...]
+    among_ids: tuple[int, ...] = ()
+    anchor_ids: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,5 +104,8 @@ def generate(
         for ids in (d.targets, d.blind):
             if ids not in masks:
                 masks[ids] = view.mask(ids)
-    cases = [Case(d.text, d.kind, masks[d.targets], masks[d.blind], d.targets) for d in drafts]
+    cases = [
+        Case(d.text, d.kind, masks[d.targets], masks[d.blind], d.targets, d.among, d.anchors)
+        for d in drafts
+    ]
     return Scene(seed, picture.image, res, cases, view)

@@ -13,14 +13,25 @@ from rsrefseg.models.tokenizer import Tokenizer
 from rsrefseg.training.losses import Targets
 from rsrefseg.training.surfaces import LABELS
 
+THINGS = 3
+"""Things that a phrase names: what it chooses among, and two that it chooses by."""
+
 
 @dataclass
 class Question:
-    """One phrase about one image; masks are bool H x W."""
+    """One phrase about one image.
+
+    Attributes:
+        phrase: the phrase.
+        mask: bool H x W, the target.
+        likes: bool H x W, others of its class.
+        things: THINGS x s x s, coverage of SAM's grid by each thing that it names, or None.
+    """
 
     phrase: str
     mask: NDArray[np.bool_]
     likes: NDArray[np.bool_]
+    things: NDArray[np.float32] | None = None
 
 
 @dataclass
@@ -79,6 +90,10 @@ def collate(samples: list[Sample], tokenizer: Tokenizer, grids: Grids) -> Batch:
         mask=torch.from_numpy(mask),
         tokens=torch.from_numpy(np.stack([_coverage(q.mask, grids.tokens) for q in flat])),
         likes=torch.from_numpy(np.stack([_coverage(q.likes, grids.tokens) for q in flat])),
+        fine=torch.from_numpy(np.stack([_coverage(q.mask, grids.sam) for q in flat])),
+        fine_likes=torch.from_numpy(np.stack([_coverage(q.likes, grids.sam) for q in flat])),
+        things=torch.from_numpy(np.stack([_things(q, grids.sam) for q in flat])),
+        things_known=torch.tensor([float(q.things is not None) for q in flat]),
         present=torch.tensor([float(q.mask.any()) for q in flat]),
         image_index=torch.tensor(index),
     )
@@ -89,6 +104,12 @@ def collate(samples: list[Sample], tokenizer: Tokenizer, grids: Grids) -> Batch:
             row.copy_(torch.from_numpy(sample.labels))
     labelled = torch.tensor([float(s.labels is not None) for s in samples])
     return Batch(images.contiguous(), labels, labelled, token_ids, lengths, targets)
+
+
+def _things(question: Question, side: int) -> NDArray[np.float32]:
+    if question.things is None:
+        return np.zeros((THINGS, side, side), np.float32)
+    return question.things
 
 
 def _coverage(mask: NDArray[np.bool_], side: int) -> NDArray[np.float32]:

@@ -29,6 +29,8 @@ class LossWeights:
     iou: float = 1.0
     surface: float = 1.0
     naming: float = 1.0
+    things: float = 2.0
+    places: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,9 @@ class TrainConfig:
         encoder_steps: so many steps at the beginning train the encoders alone, on what every place
             shows and what it is called (see `surfaces`): no phrase is answered, images are cheap.
         encoder_images: images per step and process in these.
+        frozen_steps: in so many steps at the beginning the image encoders stay as they are.
+        drawn_phrases: of so many phrases of a process's step the mask is drawn; the others only
+            learn where to point, which is cheaper. None: of all.
         scene_seed: first seed of the rendered scenes; all stay below 600,000.
         repeat_scenes: go over this many scenes again and again instead of rendering new ones.
         real_cases: cases.jsonl files of labelled imagery that is mixed in.
@@ -72,6 +77,8 @@ class TrainConfig:
     phrases_per_image: int = 16
     encoder_steps: int = 0
     encoder_images: int = 8
+    frozen_steps: int = 0
+    drawn_phrases: int | None = None
     scene_seed: int = 0
     repeat_scenes: int | None = None
     real_cases: tuple[str, ...] = ()

@@ -10,16 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from rsrefseg.models.build import build_model
+from rsrefseg.models.features import ImageFeatures
+from rsrefseg.models.prompter import Prompts
 from rsrefseg.models.rsrefseg2 import RSRefSeg2
 from rsrefseg.training.batch import Batch, Grids
 from rsrefseg.training.checkpoint import load_checkpoint, save_checkpoint
 from rsrefseg.training.config import TrainConfig
-from rsrefseg.training.losses import Targets, ask_losses, weighted
+from rsrefseg.training.losses import Targets, drawing_losses, prompt_losses, weighted
 from rsrefseg.training.optimizer import MasterAdamW
 from rsrefseg.training.stream import BatchStream, batches
 from rsrefseg.training.surfaces import SurfaceHeads
@@ -141,7 +144,8 @@ class Trainer:
         device = self.device
         images = batch.images.to(device).to(self.dtype) / 255
         targets = Targets(**{k: v.to(device) for k, v in vars(batch.targets).items()})
-        encoded = self.model.encode_image(images)
+        with torch.set_grad_enabled(self.step >= self.config.frozen_steps):
+            encoded = self.model.encode_image(images)
         features = encoded.expand(targets.image_index)
         text = self.model.encode_text(batch.token_ids.to(device), batch.lengths.to(device))
         labels, labelled = batch.labels.to(device), batch.labelled.to(device)
@@ -151,14 +155,29 @@ class Trainer:
             "naming": self.heads.naming_loss(features.clip_tokens, text.pooled, targets.of_class),
         }
         if not self.config.encodes_only(self.step):
-            out = self.model.ask(features, text)
-            parts |= ask_losses(out, features.clip_tokens, targets)
+            prompts = self.model.prompt(features, text)
+            parts |= prompt_losses(prompts, features.clip_tokens, targets)
+            parts |= self._drawn(features, prompts, targets)
         loss = weighted(parts, self.config.loss)
         loss.backward()  # type: ignore[no-untyped-call]
         share = self.process.average if self.process.world > 1 else None
         norm = self.optimizer.step(self.config.rate(self.step), self.config.clip_norm, share)
         figures = {name: float(term.detach()) for name, term in parts.items()}
         return {**figures, "total": float(loss.detach()), "grad_norm": norm}
+
+    def _drawn(
+        self, features: ImageFeatures, prompts: Prompts, targets: Targets
+    ) -> dict[str, Tensor]:
+        """Draws the masks of some of the phrases, drawn by lot, and judges them."""
+        count = len(targets.present)
+        chosen = np.random.default_rng([self.config.seed, self.step, self.process.rank])
+        index = torch.from_numpy(chosen.permutation(count)[: self.config.drawn_phrases])
+        index = index.sort().values.to(self.device)
+        rows = features.rows(index)
+        masks, iou = self.model.sam_decoder(
+            rows.sam_embed, rows.high_res, prompts.sparse[index], prompts.dense[index]
+        )
+        return drawing_losses(masks, iou, targets.rows(index))
 
     def averaged_model(self) -> RSRefSeg2:
         """The model with the moving average of its weights, fp32, for measuring and shipping."""

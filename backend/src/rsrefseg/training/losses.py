@@ -1,8 +1,9 @@
 """The training losses.
 
-Mask, subspace and contrastive terms follow RSRefSeg 2 (arXiv 2507.06231); the choice, presence and
-predicted-IoU terms are ours, as are those of `surfaces`. All maps are low-resolution: a full-size
-map per phrase costs more memory traffic than it teaches.
+Mask, subspace and contrastive terms follow RSRefSeg 2 (arXiv 2507.06231); those of the choice, of
+presence, of the predicted IoU and of the things that a phrase names are ours, as are those of
+`surfaces`. All maps are low-resolution: a full-size map per phrase costs more memory traffic than
+it teaches.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rsrefseg.models.features import AskOutput
+from rsrefseg.models.prompter import Prompts
 from rsrefseg.training.config import LossWeights
 
 
@@ -25,6 +26,10 @@ class Targets:
         mask: P x h x w, coverage 0..1 of each low-resolution cell by the target.
         tokens: P x th x tw, the same at the token grid.
         likes: P x th x tw, coverage by objects of the same class that are not the target.
+        fine: P x s x s, coverage by the target on SAM's grid.
+        fine_likes: P x s x s, as `likes`, on SAM's grid.
+        things: P x K x s x s, coverage of SAM's grid by each thing that the phrase names.
+        things_known: P, 1 where these are known.
         present: P, 1 where the target exists.
         image_index: P, the image that each phrase is asked of.
     """
@@ -32,8 +37,16 @@ class Targets:
     mask: Tensor
     tokens: Tensor
     likes: Tensor
+    fine: Tensor
+    fine_likes: Tensor
+    things: Tensor
+    things_known: Tensor
     present: Tensor
     image_index: Tensor
+
+    def rows(self, index: Tensor) -> Targets:
+        """Those of some phrases."""
+        return Targets(**{name: value[index] for name, value in vars(self).items()})
 
     @property
     def of_class(self) -> Tensor:
@@ -97,50 +110,84 @@ def contrastive_loss(queries2: Tensor, clip_tokens: Tensor, targets: Targets) ->
     ) / 2
 
 
-def choice_loss(token_logits: Tensor, targets: Targets) -> Tensor:
+def choice_loss(token_logits: Tensor, tokens: Tensor, like: Tensor, present: Tensor) -> Tensor:
     """Makes the heat-map high on the target and low on its like.
 
     The softmax over all positions, and over the positions of the named class alone (hard
     negatives), should put its mass on the target; plus cross-entropy per position.
 
     Args:
-        token_logits: P x th x tw, the dense prompt at the token grid.
-        targets: the batch's targets.
+        token_logits: P x th x tw, a heat-map.
+        tokens: P x th x tw, coverage by the target.
+        like: P x th x tw, coverage by others of its class.
+        present: P, 1 where the target exists.
     """
     logits = token_logits.flatten(1).float()
-    target, likes = targets.tokens.flatten(1), targets.likes.flatten(1)
+    target, likes = tokens.flatten(1), like.flatten(1)
     on_target = torch.logsumexp(logits + (target + 1e-6).log(), 1)
     everywhere = torch.logsumexp(logits, 1)
     of_class = torch.logsumexp(logits + (target + likes + 1e-6).log(), 1)
     where = (everywhere - on_target).clamp(0, 10)
     which = (of_class - on_target).clamp(0, 10)
     per_position = functional.binary_cross_entropy_with_logits(logits, target.clamp(0, 1))
-    return _mean_of(where + which, targets.present) + 0.5 * per_position
+    return _mean_of(where + which, present) + 0.5 * per_position
 
 
-def ask_losses(out: AskOutput, clip_tokens: Tensor, targets: Targets) -> dict[str, Tensor]:
-    """The terms that judge an answer, by the names of their weights.
+def things_loss(logits: Tensor, targets: Targets) -> Tensor:
+    """How far the things that the phrases name are missed: cross-entropy, Dice where there is one.
 
     Args:
-        out: what the model answered for P phrases.
+        logits: P x K x s x s.
+        targets: the batch's targets.
+    """
+    known = targets.things_known[:, None].expand(logits.shape[:2])
+    bce = functional.binary_cross_entropy_with_logits(
+        logits.float(), targets.things, reduction="none"
+    ).mean((2, 3))
+    prob, truth = logits.float().sigmoid().flatten(2), targets.things.flatten(2)
+    overlap, total = (prob * truth).sum(2), prob.sum(2) + truth.sum(2)
+    dice = 1 - (2 * overlap + 0.1) / (total + 0.1)
+    there = known * (truth.sum(2) > 0)
+    return 2 * _mean_of(bce, known) + _mean_of(dice, there)
+
+
+def prompt_losses(prompts: Prompts, clip_tokens: Tensor, targets: Targets) -> dict[str, Tensor]:
+    """The terms that judge where the prompter points, by the names of their weights.
+
+    Args:
+        prompts: of P phrases.
         clip_tokens: P x N x C.
         targets: the batch's targets.
     """
-    logits = out.low_res_logits[:, 0].float()
-    bce, dice = mask_losses(logits, targets)
     parts = {
-        "bce": bce,
-        "dice": dice,
-        "subspace": subspace_loss(out.text_queries1, out.text_queries2),
-        "contrastive": contrastive_loss(out.text_queries2, clip_tokens, targets),
-        "choice": choice_loss(out.dense_token_logits, targets),
-        "iou": _iou_loss(out.iou.float().flatten(), logits.detach(), targets),
+        "subspace": subspace_loss(prompts.text_queries1, prompts.text_queries2),
+        "contrastive": contrastive_loss(prompts.text_queries2, clip_tokens, targets),
+        "choice": choice_loss(prompts.dense_tokens, targets.tokens, targets.likes, targets.present),
     }
-    if out.presence_logit is not None:
+    if prompts.places is not None:
+        parts["things"] = things_loss(prompts.places.things, targets)
+        parts["places"] = choice_loss(
+            prompts.places.choice, targets.fine, targets.fine_likes, targets.present
+        )
+    if prompts.presence_logit is not None:
         parts["presence"] = functional.binary_cross_entropy_with_logits(
-            out.presence_logit.float().flatten(), targets.present
+            prompts.presence_logit.float().flatten(), targets.present
         )
     return parts
+
+
+def drawing_losses(masks: Tensor, iou: Tensor, targets: Targets) -> dict[str, Tensor]:
+    """The terms that judge masks, by the names of their weights.
+
+    Args:
+        masks: P x 1 x h x w logits.
+        iou: P x 1, predicted.
+        targets: these phrases' targets.
+    """
+    logits = masks[:, 0].float()
+    bce, dice = mask_losses(logits, targets)
+    estimate = _iou_loss(iou.float().flatten(), logits.detach(), targets)
+    return {"bce": bce, "dice": dice, "iou": estimate}
 
 
 def weighted(parts: dict[str, Tensor], weights: LossWeights) -> Tensor:

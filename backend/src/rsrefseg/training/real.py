@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from rsrefseg.data.augment import Axis, flip_phrase
 from rsrefseg.data.cases import CaseRecord, read_cases, read_mask, read_rgb
 from rsrefseg.errors import DataError
-from rsrefseg.training.batch import Question
+from rsrefseg.training.batch import THINGS, Question
 
 Pixels = NDArray[np.uint8]
 
 # Phrases whose truth does not depend on where things are in the picture.
 PLACELESS_KINDS = frozenset({"class", "colour", "material"})
+_PLAIN_CHOICES = frozenset({"position", "superlative"})
 
 
 class RealImages:
@@ -41,21 +42,29 @@ class RealImages:
             raise DataError("The cases files for training hold no cases; check real_cases.")
         self.sources = [list(by_image.values()) for _, by_image in sorted(groups.items())]
 
-    def draw(self, rng: np.random.Generator, phrases: int) -> tuple[Pixels, list[Question]]:
-        """One augmented image, tile_px square, with up to `phrases` questions."""
+    def draw(
+        self, rng: np.random.Generator, phrases: int, side: int
+    ) -> tuple[Pixels, list[Question]]:
+        """One augmented image, tile_px square, with up to `phrases` questions.
+
+        Args:
+            rng: all choices come from it.
+            phrases: most questions.
+            side: of the grid on which their things are given.
+        """
         source = self.sources[rng.integers(len(self.sources))]
         records = source[rng.integers(len(source))]
         image = read_rgb(records[0].image)
         placeless = [r for r in records if r.kind in PLACELESS_KINDS]
         if placeless and rng.random() < 0.65:
-            image, questions = self._crop(rng, image, placeless)
+            image, questions = self._crop(rng, image, placeless, side)
         else:
-            image, questions = self._whole(rng, image, records)
+            image, questions = self._whole(rng, image, records, side)
         chosen = rng.permutation(len(questions))[:phrases]
         return _jitter(rng, image), [questions[i] for i in chosen]
 
     def _crop(
-        self, rng: np.random.Generator, image: Pixels, records: list[CaseRecord]
+        self, rng: np.random.Generator, image: Pixels, records: list[CaseRecord], grid: int
     ) -> tuple[Pixels, list[Question]]:
         """A random square part, turned and mirrored at random."""
         height, width = image.shape[:2]
@@ -70,11 +79,11 @@ class RealImages:
             size = (self.tile_px, self.tile_px)
             return np.asarray(cv2.resize(part, size, interpolation=interpolation), dtype=np.uint8)
 
-        questions = [_question(r, lambda m: cut(m, cv2.INTER_NEAREST)) for r in records]
+        questions = [_question(r, lambda m: cut(m, cv2.INTER_NEAREST), grid) for r in records]
         return cut(image, cv2.INTER_AREA), questions
 
     def _whole(
-        self, rng: np.random.Generator, image: Pixels, records: list[CaseRecord]
+        self, rng: np.random.Generator, image: Pixels, records: list[CaseRecord], grid: int
     ) -> tuple[Pixels, list[Question]]:
         """The whole image, padded as at inference, mirrored where the phrase allows."""
         axes: tuple[Axis | None, ...] = (None, "horizontal", "vertical")
@@ -97,16 +106,31 @@ class RealImages:
             pad = [(0, self.tile_px - size[1]), (0, self.tile_px - size[0])]
             return np.pad(small, pad + [(0, 0)] * (small.ndim - 2))
 
-        questions = [_question(r, lambda m: fit(m, cv2.INTER_NEAREST)) for r in records]
+        questions = [_question(r, lambda m: fit(m, cv2.INTER_NEAREST), grid) for r in records]
         for question, phrase in zip(questions, phrases, strict=True):
             question.phrase = phrase
         return fit(image, cv2.INTER_AREA), questions
 
 
-def _question(record: CaseRecord, place: Callable[[Pixels], Pixels]) -> Question:
+def _question(record: CaseRecord, place: Callable[[Pixels], Pixels], grid: int) -> Question:
     mask = place(read_mask(record.mask)) > 0
     of_class = mask if record.class_mask is None else place(read_mask(record.class_mask)) > 0
-    return Question(record.phrase, mask, of_class & ~mask)
+    return Question(record.phrase, mask, of_class & ~mask, _things(record, mask, of_class, grid))
+
+
+def _things(
+    record: CaseRecord, mask: NDArray[np.bool_], of_class: NDArray[np.bool_], grid: int
+) -> NDArray[np.float32] | None:
+    """What the phrase chooses among, where its kind says; it names nothing to choose by."""
+    if record.kind in PLACELESS_KINDS:
+        among = mask
+    elif record.kind in _PLAIN_CHOICES or not of_class.any():
+        among = of_class
+    else:
+        return None
+    things = np.zeros((THINGS, grid, grid), np.float32)
+    things[0] = cv2.resize(among.astype(np.float32), (grid, grid), interpolation=cv2.INTER_AREA)
+    return things
 
 
 def _jitter(rng: np.random.Generator, image: Pixels) -> Pixels:

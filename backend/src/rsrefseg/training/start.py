@@ -11,7 +11,7 @@ import torch
 from rsrefseg.models.build import build_model
 from rsrefseg.models.config import load_preset
 from rsrefseg.models.rsrefseg2 import RSRefSeg2
-from rsrefseg.models.tokenizer import WordTokenizer, word_tokenizer
+from rsrefseg.models.tokenizer import Tokenizer, WordTokenizer, word_tokenizer
 from rsrefseg.training.config import TrainConfig
 from rsrefseg.weights.files import load_model, save_model
 
@@ -21,14 +21,22 @@ def start_model(config: TrainConfig) -> RSRefSeg2:
     torch.manual_seed(config.seed)
     if config.init is None:
         return build_model(load_preset(config.preset))
-    model = load_model(Path(config.init))[0]
-    words = model.tokenizer
+    before = load_model(Path(config.init))[0]
+    model = build_model(load_preset(config.preset), tokenizer=_words(config, before.tokenizer))
+    # A part that the preset has made anew since, or added, starts from scratch.
+    own, known = model.state_dict(), before.state_dict()
+    kept = {k: v for k, v in known.items() if k in own and own[k].shape == v.shape}
+    model.load_state_dict({**own, **kept})
+    return model
+
+
+def _words(config: TrainConfig, words: Tokenizer) -> Tokenizer:
+    """The tokenizer of a run that goes on: words appended to the preset's list are learnt now."""
     if isinstance(words, WordTokenizer):
-        # Words that were appended to the preset's list since are learnt from here on.
         bundled = word_tokenizer(load_preset(config.preset))
         if bundled.words[: len(words.words)] == words.words:
-            model.tokenizer = bundled
-    return model
+            return bundled
+    return words
 
 
 def write_weights(model: RSRefSeg2, path: Path, metadata: Mapping[str, Any]) -> None:

@@ -13,11 +13,11 @@ import numpy as np
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from rsrefseg.models.tokenizer import Tokenizer
-from rsrefseg.scenes import generate
-from rsrefseg.training.batch import Batch, Grids, Question, Sample, collate
+from rsrefseg.scenes import Case, generate
+from rsrefseg.training.batch import THINGS, Batch, Grids, Question, Sample, collate
 from rsrefseg.training.config import VALIDATION_SEED, TrainConfig
 from rsrefseg.training.real import RealImages
-from rsrefseg.training.surfaces import label_coverage
+from rsrefseg.training.surfaces import group_coverage, label_coverage
 
 # Phrases of an image in the steps that train the encoders alone.
 _ENCODER_PHRASES = 4
@@ -73,7 +73,7 @@ class BatchStream(Dataset[Batch]):
         )
         rng = np.random.default_rng([config.seed, number])
         if self.real is not None and rng.random() < config.real_share:
-            return Sample(*self.real.draw(rng, phrases))
+            return Sample(*self.real.draw(rng, phrases, self.grids.sam))
         if config.repeat_scenes is not None:
             number %= config.repeat_scenes
         scene = generate(
@@ -82,8 +82,19 @@ class BatchStream(Dataset[Batch]):
             phrases=phrases,
             kind_weights=config.kind_weights(step),
         )
-        questions = [Question(c.phrase, c.mask, c.class_mask & ~c.mask) for c in scene.cases]
+        groups = [g for c in scene.cases for g in _named(c)]
+        things = group_coverage(scene.view, groups, self.grids.sam)
+        questions = [
+            Question(c.phrase, c.mask, c.class_mask & ~c.mask, things[i : i + THINGS])
+            for i, c in zip(range(0, len(things), THINGS), scene.cases, strict=True)
+        ]
         return Sample(scene.image, questions, label_coverage(scene.view, self.grids.sam))
+
+
+def _named(case: Case) -> list[tuple[int, ...]]:
+    """The entities of each thing that a phrase names; nothing for those that it does not."""
+    anchors = [*case.anchor_ids, (), ()]
+    return [case.among_ids, *anchors[: THINGS - 1]]
 
 
 def batches(stream: BatchStream, first_step: int) -> Iterator[Batch]:

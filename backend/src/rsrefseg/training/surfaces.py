@@ -7,6 +7,8 @@ far more for each image than its phrases do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -36,22 +38,58 @@ def label_coverage(view: View, side: int) -> NDArray[np.float32]:
     Returns:
         L x side x side, 0..1.
     """
-    count = len(view.world.entities) + 1
-    table: NDArray[np.float32] = np.zeros((count, len(LABELS)), np.float32)
+    table: NDArray[np.float32] = np.zeros((len(view.world.entities) + 1, len(LABELS)), np.float32)
+    layers = [(ident, _INDEX[view.seen[ident].entity.cls]) for ident in view.layers]
     for ident, seen in view.seen.items():
-        if ident < count:
+        if ident < len(table):
             for label in (*IS_A[seen.entity.cls], *seen.sure):
                 table[ident, _INDEX[label]] = 1.0
-    coverage = _shares(view.ids, side, count) @ table
+    return _coverage(view, table, layers, side)
+
+
+def group_coverage(view: View, groups: Sequence[tuple[int, ...]], side: int) -> NDArray[np.float32]:
+    """Share of each cell of a side x side grid that each group of entities covers.
+
+    Args:
+        view: a square scene.
+        groups: entity ids.
+        side: divides the scene's side.
+
+    Returns:
+        G x side x side, 0..1.
+    """
+    count = len(view.world.entities) + 1
+    table: NDArray[np.float32] = np.zeros((count, len(groups)), np.float32)
+    for column, ids in enumerate(groups):
+        table[[i for i in ids if i < count], column] = 1.0
+    layers = [(i, column) for column, ids in enumerate(groups) for i in ids if i >= count]
+    return _coverage(view, table, layers, side)
+
+
+def _coverage(
+    view: View, table: NDArray[np.float32], layers: Sequence[tuple[int, int]], side: int
+) -> NDArray[np.float32]:
+    """Coverage by what a table says of each entity, and by land cover that is no entity.
+
+    Args:
+        view: a square scene.
+        table: entities x L, 1 where an entity counts; changed.
+        layers: ids of `view.layers` with the row that each counts for.
+        side: divides the scene's side.
+
+    Returns:
+        L x side x side.
+    """
+    coverage = _shares(view.ids, side, len(table)) @ table
     if view.parts is not view.ids:
         # Of a thing's parts (a panel on a roof) a pixel shows the part as well as the thing.
         table[np.unique(view.ids)] = 0.0
-        coverage += _shares(view.parts, side, count) @ table
-    for ident, mask in view.layers.items():
-        row = _INDEX[view.seen[ident].entity.cls]
+        coverage += _shares(view.parts, side, len(table)) @ table
+    for ident, row in layers:
+        mask = view.layers[ident]
         cells = mask.reshape(side, mask.shape[0] // side, side, -1).mean((1, 3))
         coverage[:, row] = np.maximum(coverage[:, row], cells.ravel())
-    clipped = np.clip(coverage, 0.0, 1.0).T.reshape(len(LABELS), side, side)
+    clipped = np.clip(coverage, 0.0, 1.0).T.reshape(-1, side, side)
     return np.ascontiguousarray(clipped, np.float32)
 
 

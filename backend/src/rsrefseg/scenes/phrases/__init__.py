@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -55,7 +56,7 @@ def speak(
         draft = _one(sp, present, weights, none, texts)
         texts.add(draft.text)
         if typos and sp.chance(typos):
-            draft = Draft(mistyped(rng, draft.text), draft.kind, draft.targets, draft.blind)
+            draft = replace(draft, text=mistyped(rng, draft.text))
         drafts.append(draft)
     return drafts
 

@@ -74,7 +74,7 @@ def wrong_place(sp: Speaker) -> Draft | None:
         return None
     word = sp.pick(CORNERS[vertical, horizontal])
     text = f"{_say(sp, Group(group.cls, group.attrs, (), (), ()))} in the {word} corner"
-    return Draft(text, "none", (), group.blind())
+    return Draft(text, "none", (), group.blind(), group.ids())
 
 
 def wrong_relation(sp: Speaker) -> Draft | None:
@@ -95,7 +95,8 @@ def wrong_relation(sp: Speaker) -> Draft | None:
     if any(s.id != thing.id for s in (*inner.yes, *inner.maybe)):
         return None
     words = sp.pick(RELATIONS[side])
-    return Draft(f"{_say(sp, group)} {words} {text}", "none", (), group.blind())
+    text = f"{_say(sp, group)} {words} {text}"
+    return Draft(text, "none", (), group.blind(), group.ids(), ((thing.id,),))
 
 
 def nothing_has(sp: Speaker) -> Draft | None:
@@ -106,7 +107,7 @@ def nothing_has(sp: Speaker) -> Draft | None:
         return None
     part = sp.pick(parts)
     text = f"{_say(sp, group)} with {sp.pick(PARTS[part])}"
-    return Draft(text, "none", (), group.blind())
+    return Draft(text, "none", (), group.blind(), group.ids())
 
 
 def absent_phrase(sp: Speaker) -> Draft | None:

@@ -42,7 +42,7 @@ def of_class(sp: Speaker) -> Draft | None:
         text = named[0]
     else:
         text = all_of(sp, noun_phrase(sp, group, True))
-    return Draft(text, "class", group.ids(), group.ids())
+    return Draft(text, "class", group.ids(), group.ids(), group.ids())
 
 
 def _class_weight(sp: Speaker, cls: str) -> float:
@@ -78,7 +78,7 @@ def by_quality(sp: Speaker, kind: str) -> Draft | None:
             continue
         named = refer(sp, narrowed)
         if named is not None:
-            return Draft(named[0], kind, named[1], narrowed.blind())
+            return Draft(named[0], kind, named[1], narrowed.blind(), named[1])
     return None
 
 

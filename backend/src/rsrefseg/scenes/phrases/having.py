@@ -109,7 +109,8 @@ def with_phrase(sp: Speaker) -> Draft | None:
     if not named:
         return None
     text = f"{named[0]} with {sp.pick(PARTS[part])}"
-    return Draft(text, "relation", named[1], group.blind())
+    have = (tuple(s.id for s in sp.view.members(part)),)
+    return Draft(text, "relation", named[1], group.blind(), group.ids(), have)
 
 
 def without_phrase(sp: Speaker) -> Draft | None:
@@ -129,4 +130,6 @@ def without_phrase(sp: Speaker) -> Draft | None:
         text = all_of(sp, noun_phrase(sp, inner, True))
     else:
         return None
-    return Draft(f"{text} without {sp.pick(PARTS[part])}", "exclusion", inner.ids(), group.blind())
+    text = f"{text} without {sp.pick(PARTS[part])}"
+    have = (tuple(s.id for s in sp.view.members(part)),)
+    return Draft(text, "exclusion", inner.ids(), group.blind(), group.ids(), have)

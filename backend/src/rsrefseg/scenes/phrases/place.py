@@ -113,7 +113,7 @@ def _placed(
         if sp.chance(0.2):
             where += sp.pick((" of the image", " of the picture", " of the scene"))
         text = f"{text} {where}"
-    return Draft(text, "position", targets, group.blind())
+    return Draft(text, "position", targets, group.blind(), group.ids())
 
 
 def _side(sp: Speaker, group: Group) -> Draft | None:
@@ -160,4 +160,4 @@ def _extreme(sp: Speaker, group: Group) -> Draft | None:
         text = the(sp, text)
     else:
         text = the(sp, f"{word} {noun}")
-    return Draft(text, "position", (first.id,), group.blind())
+    return Draft(text, "position", (first.id,), group.blind(), group.ids())

@@ -58,7 +58,7 @@ def superlative_phrase(sp: Speaker) -> Draft | None:
             continue
         word = sp.pick(LARGEST if big else SMALLEST)
         text = the(sp, f"{word} {noun_phrase(sp, group, False)}")
-        return Draft(text, "superlative", (found.id,), group.blind())
+        return Draft(text, "superlative", (found.id,), group.blind(), group.ids())
     return None
 
 
@@ -78,7 +78,7 @@ def ordinal_phrase(sp: Speaker) -> Draft | None:
         n = sp.pick(options)
         noun = noun_phrase(sp, group, False)
         text = the(sp, f"{sp.pick(ORDINALS[n])} {noun} from the {side}", 0.1)
-        return Draft(text, "ordinal", (ranked[n - 1].id,), group.blind())
+        return Draft(text, "ordinal", (ranked[n - 1].id,), group.blind(), group.ids())
     return None
 
 
@@ -115,7 +115,7 @@ def group_phrase(sp: Speaker) -> Draft | None:
                     f"the group of {word} {noun}",
                 )
             )
-        return Draft(text, "group", group.ids(), group.blind())
+        return Draft(text, "group", group.ids(), group.blind(), group.ids())
     return None
 
 
@@ -154,4 +154,5 @@ def _except(sp: Speaker, group: Group) -> Draft | None:
             f"{noun} that are not {word}",
             f"all {noun} but the {word} one{'s' if many else ''}",
         ]
-    return Draft(sp.pick(forms), "exclusion", out.ids(), group.blind())
+    but = (tuple(s.id for s in named),)
+    return Draft(sp.pick(forms), "exclusion", out.ids(), group.blind(), group.ids(), but)

@@ -41,7 +41,8 @@ def _on_road(sp: Speaker) -> Draft | None:
     road = (
         sp.pick(("the road", "the street")) if len(roads) == 1 else sp.pick(("the roads", "a road"))
     )
-    return Draft(f"{named[0]} on {road}", "relation", named[1], group.blind())
+    on = tuple(r.id for r in roads)
+    return Draft(f"{named[0]} on {road}", "relation", named[1], group.blind(), group.ids(), (on,))
 
 
 def _between(sp: Speaker) -> Draft | None:
@@ -55,7 +56,8 @@ def _between(sp: Speaker) -> Draft | None:
         named = inner and refer(sp, inner)
         if named:
             text = f"{named[0]} between {one[0]} and {two[0]}"
-            return Draft(text, "relation", named[1], group.blind())
+            ends = ((one[1].id,), (two[1].id,))
+            return Draft(text, "relation", named[1], group.blind(), group.ids(), ends)
     return None
 
 
@@ -122,7 +124,9 @@ def _to_anchor(sp: Speaker) -> Draft | None:
             continue
         named = refer(sp, Group(group.cls, group.attrs, inner.yes, inner.maybe, inner.all))
         if named is not None and anchor[1].id not in inner.ids():
-            return Draft(f"{named[0]} {words}", "relation", named[1], group.blind())
+            by = ((anchor[1].id,),)
+            text = f"{named[0]} {words}"
+            return Draft(text, "relation", named[1], group.blind(), group.ids(), by)
     return None
 
 

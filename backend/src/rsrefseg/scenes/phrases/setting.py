@@ -54,7 +54,7 @@ def along_phrase(sp: Speaker) -> Draft | None:
             continue
         name = noun_phrase(sp, sp.group(line.entity.cls), False)
         text = f"{named[0]} {sp.pick(RELATIONS['along'])} the {name}"
-        return Draft(text, "relation", named[1], group.blind())
+        return Draft(text, "relation", named[1], group.blind(), group.ids(), ((line.id,),))
     return None
 
 
@@ -83,7 +83,8 @@ def across_phrase(sp: Speaker) -> Draft | None:
         if named is None:
             continue
         text = f"{named[0]} {sp.pick(forms)} {anchor[0]}"
-        return Draft(text, "relation", named[1], group.blind())
+        by = ((anchor[1].id,), (line.id,))
+        return Draft(text, "relation", named[1], group.blind(), group.ids(), by)
     return None
 
 
@@ -113,5 +114,5 @@ def surrounded_phrase(sp: Speaker) -> Draft | None:
         one, many = sp.noun(cover)
         word = one if cover in MASS else many if len(ids) > 1 else f"a {one}"
         text = f"{named[0]} {sp.pick(RELATIONS['surrounded'])} {word}"
-        return Draft(text, "relation", named[1], group.blind())
+        return Draft(text, "relation", named[1], group.blind(), group.ids(), (ids,))
     return None

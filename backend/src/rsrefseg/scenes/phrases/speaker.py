@@ -20,12 +20,23 @@ YES, MAYBE, NO = 1, 0, -1
 
 @dataclass(frozen=True)
 class Draft:
-    """A phrase and its answer, before the masks are made."""
+    """A phrase and its answer, before the masks are made.
+
+    Attributes:
+        text: the phrase.
+        kind: the hardest thing that it asks for.
+        targets: what it means.
+        blind: all of the named class.
+        among: what it chooses among: the noun with its own qualities, without the rest.
+        anchors: what it chooses by, thing by thing ("the road").
+    """
 
     text: str
     kind: str
     targets: tuple[int, ...]
     blind: tuple[int, ...]
+    among: tuple[int, ...] = ()
+    anchors: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,216 @@
+"""Which of its like a phrase means: where its things are, and how they lie to each other.
+
+An addition of ours to the prompter of RSRefSeg 2 (arXiv 2507.06231), for presets with
+`spatial_maps`; released checkpoints do without. The phrase names a few things ("the red-roofed
+building", "the road"): each gets a map on SAM's grid. Sixteen kernels tell for every place how
+much of a thing lies left of it, near it, around it, and a small network that the phrase steers
+chooses from that. Nothing here looks at the phrase before the image is encoded.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rsrefseg.models.features import TextFeatures
+from rsrefseg.models.layers import AttentionStep, resize_like
+
+# Radii of the kernels that look around a place, in cells.
+_DISCS = (0.7, 1.4, 3.0, 6.0)
+KERNELS = 12 + len(_DISCS)
+# What the sigmoid of this says of a place before anything is learnt.
+_RARE, _LIKELY = -2.0, 3.0
+# Names of one thing that must all hold: "red" and "building".
+_PARTS = 2
+_FINE_EXTRA = 7
+
+
+@dataclass(frozen=True)
+class Places:
+    """What a phrase's things and its choice look like for P phrases.
+
+    Attributes:
+        things: (P, K, h, w) logits on SAM's grid: the things that the phrase chooses among, then
+            those that it names to choose by.
+        choice: (P, h, w) logits on SAM's grid: what it means.
+        states: (P, N, K + W + 1) the same and what led to it, on CLIP's grid.
+        summary: (P, K + 1) how strong each map is where it is strongest.
+    """
+
+    things: Tensor
+    choice: Tensor
+    states: Tensor
+    summary: Tensor
+
+
+class SpatialReasoning(nn.Module):
+    """Finds the things that a phrase names and chooses among them by where they are.
+
+    Args:
+        width: of CLIP's tokens and of the phrase.
+        sam_width: channels of SAM's embedding.
+        maps: K, things that a phrase may name.
+        hidden: width of what each place shows; the reasoning has W, half of it.
+        inner: of the attention to the phrase.
+        heads: of the attention to the phrase.
+    """
+
+    def __init__(
+        self, width: int, sam_width: int, maps: int, hidden: int, inner: int, heads: int
+    ) -> None:
+        super().__init__()
+        self.maps = maps
+        self.from_clip = nn.Linear(width, hidden)
+        self.from_sam = nn.Linear(sam_width, hidden)
+        self.ground_norm = nn.LayerNorm(hidden)
+        self.queries = nn.Parameter(torch.empty(maps + 1, width))
+        self.read = AttentionStep(width, inner, heads)
+        self.name_first = nn.Linear(width, hidden)
+        self.name_second = nn.Linear(hidden, _PARTS * hidden)
+        self.name_bias = nn.Parameter(torch.empty(maps, _PARTS))
+        self._sums: dict[tuple[int, int], Tensor] = {}
+        half = hidden // 2
+        self.coarse = nn.Linear(3 * maps * KERNELS, half)
+        self.fine = nn.Linear(maps + _FINE_EXTRA, half)
+        self.content = nn.Linear(hidden, half)
+        self.first_norm = nn.LayerNorm(half)
+        self.steer_first = nn.Linear(2 * width, hidden)
+        self.steer_second = nn.Linear(hidden, 4 * half)
+        self.second = nn.Linear(half, half)
+        self.choose = nn.Linear(half, 1)
+        self.trust = nn.Parameter(torch.ones(()))
+
+    @property
+    def state_width(self) -> int:
+        """Channels of `Places.states`."""
+        return self.maps + self.second.out_features + 1
+
+    def forward(
+        self, image_tokens: Tensor, grid: tuple[int, int], sam_embed: Tensor, text: TextFeatures
+    ) -> Places:
+        """Reads P phrases about their images.
+
+        Args:
+            image_tokens: (P, N, C) CLIP's, as they were encoded.
+            grid: rows and columns of the tokens.
+            sam_embed: (P, D, h, w).
+            text: the phrases.
+        """
+        count, size = len(text), (sam_embed.shape[-2], sam_embed.shape[-1])
+        ground = self._ground(image_tokens, grid, sam_embed)  # (P or 1, h * w, W)
+        read = self.read(self.queries.expand(count, -1, -1), None, text.tokens, None, text.mask)
+        things = self._things(ground, read[:, : self.maps], size)  # (P, K, h, w)
+        seen = things.sigmoid()
+        coarse_maps = functional.adaptive_avg_pool2d(seen, grid)  # (P, K, rows, columns)
+        relations = self.coarse(self._relations(coarse_maps))  # (P, N, W)
+        wide = relations.transpose(1, 2).unflatten(2, grid)  # (P, W, rows, columns)
+        wide = resize_like(wide, size, "bilinear", align_corners=False).flatten(2).transpose(1, 2)
+        x = wide + self.fine(self._fine(things, seen)) + self.content(ground)  # (P, h * w, W)
+        steer = functional.gelu(self.steer_first(torch.cat([read[:, -1], text.pooled], dim=1)))
+        scale1, shift1, scale2, shift2 = self.steer_second(steer)[:, None].chunk(4, dim=-1)
+        x = functional.gelu(self.first_norm(x) * (1 + scale1) + shift1)
+        x = functional.gelu(self.second(x) * (1 + scale2) + shift2)
+        choice = self.choose(x).view(count, *size) + self.trust * things[:, 0]
+        parts = torch.cat(
+            [seen, x.transpose(1, 2).reshape(count, -1, *size), choice.sigmoid()[:, None]], dim=1
+        )
+        states = functional.adaptive_avg_pool2d(parts, grid).flatten(2).transpose(1, 2)
+        summary = torch.cat([things.amax((2, 3)), choice.amax((1, 2))[:, None]], dim=1)
+        return Places(things, choice, states, summary)
+
+    def _ground(self, tokens: Tensor, grid: tuple[int, int], sam_embed: Tensor) -> Tensor:
+        """What each place shows, phrase or no phrase; one row where all are the same."""
+        if tokens.stride(0) == 0 and sam_embed.stride(0) == 0:
+            tokens, sam_embed = tokens[:1], sam_embed[:1]
+        coarse = self.from_clip(tokens).transpose(1, 2).unflatten(2, grid)
+        size = (sam_embed.shape[-2], sam_embed.shape[-1])
+        clip = resize_like(coarse, size, "bilinear", align_corners=False)
+        both = clip.flatten(2).transpose(1, 2) + self.from_sam(sam_embed.flatten(2).transpose(1, 2))
+        out: Tensor = self.ground_norm(both)
+        return out
+
+    def _things(self, ground: Tensor, read: Tensor, size: tuple[int, int]) -> Tensor:
+        names = self.name_second(functional.gelu(self.name_first(read)))  # (P, K, parts * W)
+        count = len(read)
+        names = names.view(count, self.maps * _PARTS, -1)  # (P, K * parts, W)
+        agree = names @ ground.transpose(1, 2) * ground.shape[-1] ** -0.5
+        agree = agree.view(count, self.maps, _PARTS, -1) + self.name_bias[..., None]
+        # The logit of the product of probabilities: all parts of a name must hold.
+        a, b = agree[:, :, 0].float(), agree[:, :, 1].float()
+        both = -torch.logaddexp(torch.logaddexp(-a, -b), -a - b)  # (P, K, h * w)
+        return both.to(ground.dtype).view(count, self.maps, *size)
+
+    def _relations(self, maps: Tensor) -> Tensor:
+        """How the things lie to each place: (P, K, rows, columns) -> (P, N, 3 * K * kernels).
+
+        As shares of each thing, as amounts, and against the best of those chosen among.
+        """
+        count, things, rows, columns = maps.shape
+        flat = maps.flatten(2)  # (P, K, N)
+        sums = self._sums_over((rows, columns)).to(maps)  # (N, kernels * N)
+        amounts = (flat @ sums).view(count, things * KERNELS, rows * columns)
+        whole = flat.sum(2).repeat_interleave(KERNELS, 1)[..., None]
+        first = flat[:, :1]  # (P, 1, N)
+        best = (amounts * first).amax(2, keepdim=True)
+        parts = (
+            amounts / (whole + 0.1),
+            amounts / (1 + amounts),
+            amounts / (best + 0.05),
+        )
+        return torch.cat([p.clamp(max=4) for p in parts], dim=1).transpose(1, 2)
+
+    def _sums_over(self, grid: tuple[int, int]) -> Tensor:
+        """The kernels as one matrix for a grid, N x (kernels * N); made once for each grid."""
+        if grid not in self._sums:
+            self._sums[grid] = kernel_sums(grid)
+        return self._sums[grid]
+
+    def _fine(self, things: Tensor, seen: Tensor) -> Tensor:
+        """Each place itself: (P, K, h, w) logits and probabilities -> (P, h * w, K + extra)."""
+        count, _, rows, columns = seen.shape
+        y = torch.linspace(-1, 1, rows, device=seen.device, dtype=seen.dtype)
+        x = torch.linspace(-1, 1, columns, device=seen.device, dtype=seen.dtype)
+        y, x = torch.meshgrid(y, x, indexing="ij")
+        where = torch.stack([x, y, x * x, y * y, x + y, x - y]).expand(count, -1, -1, -1)
+        own = torch.tanh(things[:, :1] / 4)
+        return torch.cat([seen, own, where], dim=1).flatten(2).transpose(1, 2)
+
+
+def kernel_sums(grid: tuple[int, int]) -> Tensor:
+    """What weighs the cells of a map for every place: on a side of it, level with it, or near it.
+
+    Args:
+        grid: rows and columns.
+
+    Returns:
+        (N, KERNELS * N): a map times this gives, kernel by kernel, how much of it lies to the
+        right of each place (how far the place is left of it), and so on: four cones, four
+        half-planes, four bands, four discs.
+    """
+    rows, columns = torch.meshgrid(torch.arange(grid[0]), torch.arange(grid[1]), indexing="ij")
+    y = (rows.flatten()[:, None] - rows.flatten()[None]).float()  # (N there, N here)
+    x = (columns.flatten()[:, None] - columns.flatten()[None]).float()
+    cones, halves, bands = [], [], []
+    for ahead, aside in ((x, y), (-x, y), (y, x), (-y, x)):
+        side = (2 * (ahead - 0.5)).sigmoid()
+        cones.append((2 * (ahead - aside.abs())).sigmoid() * side)
+        halves.append(side)
+        bands.append((-((aside / 1.2) ** 2)).exp() * side)
+    discs = [(-(x * x + y * y) / (2 * s * s)).exp() for s in _DISCS]
+    return torch.stack([*cones, *halves, *bands, *discs], 1).flatten(1)
+
+
+@torch.no_grad()
+def initialise_spatial(reasoning: SpatialReasoning) -> None:
+    """Draws starting weights; the choice begins as the map of the things chosen among."""
+    for module in (reasoning.name_first, reasoning.coarse, reasoning.fine, reasoning.content):
+        nn.init.xavier_uniform_(module.weight)
+    nn.init.normal_(reasoning.queries, std=0.5)
+    names = reasoning.name_second
+    nn.init.trunc_normal_(names.weight, std=1 / math.sqrt(names.out_features))
+    reasoning.name_bias[:, 0], reasoning.name_bias[:, 1] = _RARE, _LIKELY
+    nn.init.zeros_(reasoning.choose.bias)
