@@ -197,8 +197,7 @@ class EvaluateLayer(RSRefSegAlgorithm):
             ).part
         sides = []
         for source, name in ((found, self.INPUT_PHRASE), (reference, self.REFERENCE_PHRASE)):
-            fields = self.parameterAsFields(parameters, name, context)
-            phrase_field = fields[0] if fields else ""
+            phrase_field = self.parameterAsString(parameters, name, context)
             sides.append(_things(source, phrase_field, crs, context, cut))
         return evaluate(sides[0], sides[1], crs, FeedbackMonitor(feedback))
 

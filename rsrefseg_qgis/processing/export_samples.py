@@ -167,8 +167,8 @@ class ExportSamples(RSRefSegAlgorithm):
         source = self.parameterAsSource(parameters, self.LABELS, context)
         if source is None:
             raise LayerError(tr("The labelled polygons cannot be read; check their layer."))
-        phrase_field = self.parameterAsFields(parameters, self.PHRASE_FIELD, context)[0]
-        kind_fields = self.parameterAsFields(parameters, self.KIND_FIELD, context)
+        phrase_field = self.parameterAsString(parameters, self.PHRASE_FIELD, context)
+        kind_field = self.parameterAsString(parameters, self.KIND_FIELD, context)
         default = self.parameterAsString(parameters, self.KIND, context).strip() or DEFAULT_KIND
         features = features_of(source)
         geometries = transformed(
@@ -180,7 +180,7 @@ class ExportSamples(RSRefSegAlgorithm):
         labels = []
         for feature, geometry in zip(features, geometries):
             phrase = " ".join(str(feature[phrase_field] or "").split())
-            kind = str(feature[kind_fields[0]] or "").strip() if kind_fields else ""
+            kind = str(feature[kind_field] or "").strip() if kind_field else ""
             if phrase and not geometry.isEmpty():
                 labels.append(Label(geometry, phrase, kind or default))
         return tuple(labels)

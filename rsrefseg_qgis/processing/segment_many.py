@@ -239,10 +239,10 @@ class SegmentMany(ShapedAlgorithm):
         parts = typed.replace("\\n", "\n").splitlines()
         source = self.parameterAsSource(parameters, self.PHRASE_LAYER, context)
         if source is not None:
-            fields = self.parameterAsFields(parameters, self.PHRASE_FIELD, context)
-            if not fields:
+            field = self.parameterAsString(parameters, self.PHRASE_FIELD, context)
+            if not field:
                 raise PhraseError(tr("Say which field of the layer holds the phrases."))
-            values = (feature[fields[0]] for feature in features_of(source))
+            values = (feature[field] for feature in features_of(source))
             parts += [value for value in values if isinstance(value, str)]
         phrases = split_phrases(SEPARATOR.join(parts))
         if not phrases:
