@@ -107,7 +107,7 @@ setup_engine() {
     install_torch "$ENGINE/bin/python"
     # sam2 is built against the torch that is there, without CUDA; an isolated build would fetch another torch
     SAM2_BUILD_CUDA=0 "$ENGINE/bin/python" -m pip install -q -c backend/constraints.txt \
-        --no-build-isolation -e 'backend[dev,sam2,siglip,train,dask]'
+        --no-build-isolation -e 'backend[dev,sam2,siglip,train,dask,parquet]'
     touch "$stamp"
 }
 

@@ -60,6 +60,7 @@ ENGINE_OWNERS = {
     "rasterio": {"geo"},
     "shapely": {"geo"},
     "pyogrio": {"geo"},
+    "pyarrow": {"geo"},
     "pyproj": {"geo"},
 }
 

@@ -1,169 +1,67 @@
 from __future__ import annotations
 
-import sqlite3
-import time
-from contextlib import closing
-from datetime import datetime, timezone
-from xml.etree import ElementTree
+import builtins
 
-import numpy as np
-import pyogrio
-import pyproj
 import pytest
-import shapely
 from rsrefseg.errors import OutputError
-from rsrefseg.geo import vector
-from rsrefseg.geo.polygons import PolygonFeature
-from rsrefseg.geo.vector import (
-    LAYER_NAME,
-    GeoPackageWriter,
-    Provenance,
-    layer_names,
-    read_metadata,
-    write_geopackage,
-)
+from rsrefseg.geo.vector import check_output, layer_names, read_metadata, result_writer
 
-UTM = pyproj.CRS(32645).to_wkt()
-PROVENANCE = Provenance(
-    "tiny", "ab" * 32, "scene.tif", "0.1.0", datetime(2026, 3, 4, 5, 6, 7, tzinfo=timezone.utc)
-)
-HOLED = shapely.Polygon([(0, 0), (9, 0), (9, 9), (0, 9)], [[(2, 2), (2, 4), (4, 4), (4, 2)]])
-RESULTS = [
-    ("the red roofs", [PolygonFeature(HOLED, 0.75, 77.0)]),
-    ("nothing", []),
-    ("дом", [PolygonFeature(shapely.box(20, 0, 21, 1), 0.5, None)]),
-]
+from tests.support.results import PROVENANCE, fill
+
+NAMES = ["out.gpkg", "out.parquet", "out.GeoParquet"]
 
 
-def test_every_field_arrives(tmp_path):
-    path = tmp_path / "out.gpkg"
-    assert write_geopackage(path, RESULTS, UTM, PROVENANCE) == 2
-    meta, _, geometry, columns = pyogrio.raw.read(path, layer=LAYER_NAME)
-    rows = dict(zip(meta["fields"], columns, strict=True))
-    assert pyproj.CRS(meta["crs"]) == pyproj.CRS(32645)
-    assert meta["geometry_type"] == "Polygon"
-    assert rows["phrase"].tolist() == ["the red roofs", "дом"]
-    assert rows["score"].tolist() == [0.75, 0.5]
-    assert rows["area_m2"][0] == 77.0
-    assert np.isnan(rows["area_m2"][1])
-    assert rows["model"].tolist() == ["tiny"] * 2
-    assert rows["model_hash"].tolist() == ["ab" * 32] * 2
-    assert rows["source"].tolist() == ["scene.tif"] * 2
-    assert rows["engine_version"].tolist() == ["0.1.0"] * 2
-    assert rows["created"][0].astype("datetime64[s]").item() == datetime(2026, 3, 4, 5, 6, 7)
-    assert shapely.from_wkb(geometry[0]).equals(HOLED)
-    assert [p.name for p in tmp_path.iterdir()] == ["out.gpkg"]
+@pytest.mark.parametrize("name", NAMES)
+def test_the_name_decides_on_the_format(tmp_path, name):
+    path = tmp_path / name
+    check_output(path, overwrite=False)
+    assert fill(result_writer(path, PROVENANCE.created, {"JOB": "abc"})) == 2
+    assert path.read_bytes()[:4] == (b"SQLi" if name.endswith("gpkg") else b"PAR1")
+    assert read_metadata(path)["JOB"] == "abc"
 
 
-def test_polygons_of_another_crs_are_brought_into_the_layer_s(tmp_path):
-    path = tmp_path / "out.gpkg"
-    square = shapely.box(499_990, 3_049_990, 500_010, 3_050_010)  # on the zone's middle: 87 east
-    to = pyproj.Transformer.from_crs(32645, 32644, always_xy=True)
-    corners = shapely.get_coordinates(square)
-    same = shapely.Polygon(np.column_stack(to.transform(corners[:, 0], corners[:, 1])))
-    other = pyproj.CRS(32644).to_wkt()
-    with GeoPackageWriter(path, PROVENANCE.created) as writer:
-        writer.add("a", [PolygonFeature(square, 0.5, 400.0)], UTM, PROVENANCE)
-        writer.add("a", [PolygonFeature(same, 0.25, 400.0)], other, PROVENANCE)
-        writer.commit()
-    meta, _, geometry, columns = pyogrio.raw.read(path, layer=LAYER_NAME)
-    one, two = shapely.from_wkb(geometry)
-    assert pyproj.CRS(meta["crs"]) == pyproj.CRS(32645)
-    assert one.equals(square)
-    assert two.symmetric_difference(square).area < 1e-3
-    assert columns[list(meta["fields"]).index("score")].tolist() == [0.5, 0.25]
+@pytest.mark.parametrize("name", ["out.shp", "absent/out.gpkg", "absent/out.parquet"])
+def test_places_that_cannot_be_written_get_a_sentence(tmp_path, name):
+    with pytest.raises(OutputError, match=r": (make|let)"):
+        check_output(tmp_path / name, overwrite=False)
 
 
-def test_no_polygons_and_no_crs_still_make_a_layer(tmp_path):
-    path = tmp_path / "out.gpkg"
-    assert write_geopackage(path, [("x", [])], None, PROVENANCE) == 0
-    info = pyogrio.read_info(path, layer=LAYER_NAME)
-    assert info["features"] == 0
-    assert info["crs"] is None
-    assert "phrase" in info["fields"].tolist()
-
-
-def test_what_is_there_is_kept_unless_told_otherwise(tmp_path):
-    path = tmp_path / "out.gpkg"
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_there_is_kept_unless_told_otherwise(tmp_path, name):
+    path = tmp_path / name
     path.write_text("mine")
     with pytest.raises(OutputError, match="there already"):
-        write_geopackage(path, RESULTS, UTM, PROVENANCE)
-    assert path.read_text() == "mine"
-    write_geopackage(path, RESULTS, UTM, PROVENANCE, overwrite=True)
-    assert pyogrio.read_info(path, layer=LAYER_NAME)["features"] == 2
-
-
-@pytest.mark.parametrize("name", ["out.shp", "absent/out.gpkg"])
-def test_places_that_cannot_be_written_get_a_sentence(tmp_path, name):
-    with pytest.raises(OutputError, match=":"):
-        write_geopackage(tmp_path / name, RESULTS, UTM, PROVENANCE)
-
-
-def test_a_failure_half_way_leaves_nothing(tmp_path, monkeypatch):
-    path = tmp_path / "out.gpkg"
-    path.write_text("mine")
-    whole = vector.pyogrio.raw.write
-
-    def breaks_off(place, *arguments, **options):
-        whole(place, *arguments, **options)
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(vector.pyogrio.raw, "write", breaks_off)
-    with pytest.raises(OutputError, match="disk"):
-        write_geopackage(path, RESULTS, UTM, PROVENANCE, overwrite=True)
-    assert [p.name for p in tmp_path.iterdir()] == ["out.gpkg"]
+        check_output(path, overwrite=False)
+    check_output(path, overwrite=True)
     assert path.read_text() == "mine"
 
 
-def write_in_pieces(path, pieces=40):
-    with GeoPackageWriter(path, PROVENANCE.created, metadata={"JOB": "abc"}) as writer:
-        for i in range(pieces):
-            boxes = [PolygonFeature(shapely.box(j, i, j + 1, i + 1), 0.5, 1.0) for j in range(50)]
-            writer.add("red", boxes, UTM, PROVENANCE)
-            writer.add("blue", boxes[:7], UTM, PROVENANCE, layer="blue things")
-        writer.add("green", [], UTM, PROVENANCE, layer="nothing")
-        writer.commit()
+def test_one_file_of_geoparquet_has_one_layer(tmp_path):
+    check_output(tmp_path / "out.gpkg", overwrite=False, layer_per_phrase=True)
+    with pytest.raises(OutputError, match="leave out --layer-per-phrase"):
+        check_output(tmp_path / "out.parquet", overwrite=False, layer_per_phrase=True)
 
 
-def test_polygons_are_written_as_they_come(tmp_path, monkeypatch):
-    monkeypatch.setattr(vector, "CHUNK", 300)
-    path = tmp_path / "out.gpkg"
-    write_in_pieces(path)
-    counts = {
-        layer: pyogrio.read_info(path, layer=layer)["features"]
-        for layer in (LAYER_NAME, "blue things", "nothing")
-    }
-    assert counts == {LAYER_NAME: 2000, "blue things": 280, "nothing": 0}
-    assert read_metadata(path) == {"JOB": "abc"}
+def test_without_its_library_geoparquet_is_refused_with_the_remedy(tmp_path, monkeypatch):
+    whole = builtins.__import__
+
+    def lacks(name, *arguments, **options):
+        if name.startswith("pyarrow"):
+            raise ImportError(name)
+        return whole(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", lacks)
+    with pytest.raises(OutputError, match=r"'pip install pyarrow' there, or .* \.gpkg"):
+        check_output(tmp_path / "out.parquet", overwrite=False)
+    check_output(tmp_path / "out.gpkg", overwrite=False)
 
 
-def test_the_same_polygons_give_the_same_bytes(tmp_path, monkeypatch):
-    monkeypatch.setattr(vector, "CHUNK", 300)
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        write_in_pieces(tmp_path / folder / "out.gpkg")
-        time.sleep(1.1)
-    assert (tmp_path / "a/out.gpkg").read_bytes() == (tmp_path / "b/out.gpkg").read_bytes()
-
-
-def test_leaving_without_a_commit_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(vector, "CHUNK", 1)
-    with GeoPackageWriter(tmp_path / "out.gpkg", PROVENANCE.created) as writer:
-        writer.add(*RESULTS[0], UTM, PROVENANCE)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_style_of_each_layer_lies_in_the_file(tmp_path):
-    path = tmp_path / "out.gpkg"
-    write_geopackage(path, [('a <b> & "c"', []), ("red", [])], UTM, PROVENANCE)
-    with closing(sqlite3.connect(path)) as database:
-        rows = database.execute(
-            "SELECT f_table_name, styleQML, useAsDefault FROM layer_styles"
-        ).fetchall()
-    ((name, qml, default),) = rows
-    assert (name, default) == (LAYER_NAME, 1)
-    values = [c.get("value") for c in ElementTree.fromstring(qml).iter("category")]
-    assert values == ['a <b> & "c"', "red"]
+@pytest.mark.parametrize("name", NAMES)
+def test_metadata_of_other_files_is_empty(tmp_path, name):
+    path = tmp_path / name
+    assert read_metadata(path) == {}
+    path.write_text("neither")
+    assert read_metadata(path) == {}
 
 
 def test_layer_names_are_plain_and_no_two_alike():
@@ -173,10 +71,3 @@ def test_layer_names_are_plain_and_no_two_alike():
     assert names["\u0434\u043e\u043c"] == "\u0434\u043e\u043c"
     assert names["///"] == "phrase"
     assert len(names["x" * 80]) == 50
-
-
-def test_metadata_of_other_files_is_empty(tmp_path):
-    text = tmp_path / "x.gpkg"
-    assert read_metadata(text) == {}
-    text.write_text("no database")
-    assert read_metadata(text) == {}

@@ -1,4 +1,4 @@
-"""A job: phrases on rasters into one GeoPackage, resumable at every window."""
+"""A job: phrases on rasters into one file, resumable at every window."""
 
 from __future__ import annotations
 
@@ -14,14 +14,8 @@ from rsrefseg import __version__
 from rsrefseg.batch.folder import JobFolder, differences, digest
 from rsrefseg.errors import ExtentError, InputError, OutputError
 from rsrefseg.geo.raster import RasterSource, open_raster, place_of
-from rsrefseg.geo.vector import (
-    LAYER_NAME,
-    GeoPackageWriter,
-    Provenance,
-    check_output,
-    layer_names,
-    read_metadata,
-)
+from rsrefseg.geo.results import LAYER_NAME, Provenance, ResultWriter
+from rsrefseg.geo.vector import check_output, layer_names, read_metadata, result_writer
 from rsrefseg.geo.within import Area, read_area
 from rsrefseg.predict.drawing import Verdict, draw_phrase
 from rsrefseg.predict.look import Cancelled, Progress, check, look
@@ -47,8 +41,8 @@ class Job:
     Attributes:
         sources: the rasters.
         request: phrases, extent, resolution and how to draw.
-        output: the GeoPackage.
-        layer_per_phrase: a layer for each phrase in place of one for all.
+        output: the GeoPackage or GeoParquet file.
+        layer_per_phrase: a layer for each phrase in place of one for all; in a GeoPackage.
         overwrite: replace the output.
         resume: go on with what an earlier process began.
         within: a layer of polygons, in any CRS; only what lies inside them is looked at and kept.
@@ -159,7 +153,7 @@ def run_job_with(
         JobFolder(job.output).remove()
         report.already_done = True
         return report
-    check_output(job.output, overwrite=job.overwrite)
+    check_output(job.output, overwrite=job.overwrite, layer_per_phrase=job.layer_per_phrase)
     with JobFolder(job.output) as folder, report.timings.measure("total_s"):
         created = _begin(folder, job, identity)
         run = _Run(job, model, phrases, folder, created, report, progress, cancelled)
@@ -255,12 +249,7 @@ class _Run:
         names = layer_names(self._phrases) if self._job.layer_per_phrase else {}
         with (
             self._report.timings.measure("polygons_s"),
-            GeoPackageWriter(
-                self._job.output,
-                self._created,
-                overwrite=self._job.overwrite,
-                metadata={_JOB_KEY: identity},
-            ) as writer,
+            result_writer(self._job.output, self._created, {_JOB_KEY: identity}) as writer,
         ):
             for number, _ in enumerate(self._job.sources):
                 with self._opened(number) as (raster, plan, store):
@@ -275,7 +264,7 @@ class _Run:
         raster: RasterSource,
         plan: ScenePlan,
         store: WindowStore,
-        writer: GeoPackageWriter,
+        writer: ResultWriter,
         names: dict[str, str],
     ) -> None:
         least = presence_threshold(self._model, self._job.request)

@@ -1,4 +1,4 @@
-"""`rsrefseg segment`: phrases on rasters, polygons into a GeoPackage."""
+"""`rsrefseg segment`: phrases on rasters, polygons into a GeoPackage or GeoParquet file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ THIS_MACHINE = "here"
 Image = Annotated[
     str, typer.Argument(help="A raster, a folder of them, a pattern such as 'tiles/*.tif', @LIST.")
 ]
-Output = Annotated[Path, typer.Option("-o", "--output", help="GeoPackage to write.")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="What to write: .gpkg, or .parquet.")]
 Phrases = Annotated[
     list[str] | None, typer.Argument(metavar="[PHRASE]...", help="What to look for.")
 ]
@@ -106,7 +106,7 @@ def segment(
     overwrite: Overwrite = False,
     resume: Resume = False,
 ) -> None:
-    """Find phrases on rasters and write the polygons to a GeoPackage.
+    """Find phrases on rasters and write the polygons to a GeoPackage or GeoParquet file.
 
     A job that was stopped or killed keeps what it has done beside the output; the same command
     with --resume goes on there.
@@ -226,7 +226,8 @@ def check_early(job: Job) -> None:
     from rsrefseg.geo.vector import check_output
 
     # What is there already may be this very job's, complete: the job finds out.
-    check_output(job.output, overwrite=job.overwrite or job.resume)
+    replaces = job.overwrite or job.resume
+    check_output(job.output, overwrite=replaces, layer_per_phrase=job.layer_per_phrase)
     for source in job.sources:
         with open_raster(place_of(source), read=job.request.read_options):
             pass
