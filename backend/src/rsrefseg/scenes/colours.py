@@ -58,7 +58,7 @@ COLOURS = tuple(_RULES)
 
 def colour_words(rgb: NDArray[np.number]) -> tuple[frozenset[str], frozenset[str]]:
     """The colour words that surely fit an RGB value (0..255), and those that might."""
-    r, g, b = (float(c) for c in rgb)
+    r, g, b = (float(c) for c in rgb.tolist())
     value, low = max(r, g, b), min(r, g, b)
     hue, saturation = _hue(r, g, b), (value - low) / max(value, 1.0)
     sure: set[str] = set()

@@ -109,7 +109,8 @@ def line_length(line: Points) -> float:
 def area(outline: Points) -> float:
     """Area of a simple polygon."""
     x, y = outline[:, 0], outline[:, 1]
-    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+    twice = x[:-1] @ y[1:] - y[:-1] @ x[1:] + x[-1] * y[0] - y[-1] * x[0]
+    return abs(float(twice)) / 2
 
 
 def inside(outline: Points, points: Points) -> NDArray[np.bool_]:

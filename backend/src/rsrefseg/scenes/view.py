@@ -168,44 +168,34 @@ def _measure(view: View, picture: Picture, ids: NDArray[np.int32], only: set[int
         order = some[np.argsort(flat[some], kind="stable")]
     keys = flat[order]
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
-    ends = np.r_[starts[1:], keys.size]
     ys, xs = np.divmod(order.astype(np.int32), np.int32(cols))
-    count = ends - starts
+    count = np.diff(starts, append=keys.size)
     cx = np.add.reduceat(xs, starts, dtype=np.int64) / count + 0.5
     cy = np.add.reduceat(ys, starts, dtype=np.int64) / count + 0.5
     x0, x1 = np.minimum.reduceat(xs, starts), np.maximum.reduceat(xs, starts) + 1
     y0, y1 = np.minimum.reduceat(ys, starts), np.maximum.reduceat(ys, starts) + 1
     pixels = picture.image.reshape(-1, 3)
-    for i, start in enumerate(starts):
-        ident = int(keys[start])
+    table = zip(
+        keys[starts].tolist(), starts.tolist(), count.tolist(), cx.tolist(), cy.tolist(),
+        x0.tolist(), y0.tolist(), x1.tolist(), y1.tolist(), strict=True,
+    )  # fmt: skip
+    for ident, start, n, mx, my, left, top, right, bottom in table:
         if ident == 0:
             continue
         entity = view.world.entities[ident - 1]
         sure: frozenset[str] = frozenset()
         maybe: frozenset[str] = frozenset()
-        if entity.cls in COLOURED and count[i] >= _MIN_COLOUR_PX:
-            step = max(int(count[i]) // 150, 1)
-            sample = pixels[order[start : ends[i] : step]]
+        if entity.cls in COLOURED and n >= _MIN_COLOUR_PX:
+            sample = pixels[order[start : start + n : max(n // 150, 1)]]
             middle = np.sort(sample, axis=0)[len(sample) // 2]
             sure, maybe = colour_words(middle)
-        edge = x0[i] == 0 or y0[i] == 0 or x1[i] == cols or y1[i] == rows
-        size_m2 = _area_m2(entity)
-        full = size_m2 / view.resolution_m**2
+        cut = left == 0 or top == 0 or right == cols or bottom == rows
+        full = _area_m2(entity) / view.resolution_m**2
         view.seen[ident] = Seen(
-            entity,
-            int(count[i]),
-            float(cx[i]),
-            float(cy[i]),
-            int(x0[i]),
-            int(y0[i]),
-            int(x1[i]),
-            int(y1[i]),
-            cut=bool(edge),
-            shown=float(min(count[i] / max(full, 1.0), 1.0)),
-            size=float(max(full, count[i])) if not edge else float(count[i]),
-            sure=sure,
-            maybe=maybe,
-        )
+            entity, n, mx, my, left, top, right, bottom,
+            cut=cut, shown=min(n / max(full, 1.0), 1.0),
+            size=float(n) if cut else float(max(full, n)), sure=sure, maybe=maybe,
+        )  # fmt: skip
 
 
 def _area_m2(e: Entity) -> float:
