@@ -297,6 +297,12 @@ class SegmentResponse:
             warnings=parse.items(data, "warnings", parse.as_text),
         )
 
+    @property
+    def other_warnings(self) -> tuple[str, ...]:
+        """The warnings without those on unknown words, which are said in the user's language."""
+        unknown = [f"'{word}'" for result in self.results for word in result.unknown_words]
+        return tuple(text for text in self.warnings if not any(word in text for word in unknown))
+
 
 @dataclass(frozen=True)
 class Event:

@@ -58,7 +58,7 @@ def ask_mode(parent: QWidget | None, path: Path, tables: list[str]) -> ExportMod
     box.setWindowTitle(tr("Export to GeoPackage"))
     box.setText(tr("{name} is there already.").format(name=path.name))
     box.setInformativeText(
-        tr("It has the layers {layers}.").format(layers=", ".join(f"“{name}”" for name in there))
+        tr("Layers in it: {layers}.").format(layers=", ".join(f"“{name}”" for name in there))
         if there
         else tr("It has no layers that can be read.")
     )

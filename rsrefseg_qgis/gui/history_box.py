@@ -15,6 +15,7 @@ from qgis.PyQt.QtWidgets import (
 
 from rsrefseg_qgis.errors import tr
 from rsrefseg_qgis.layers.provenance import RunRecord
+from rsrefseg_qgis.layers.relations import Relation, relation_text
 
 RECORD = Qt.ItemDataRole.UserRole
 ROWS_HEIGHT_PX = 120
@@ -121,8 +122,13 @@ def run_details(record: RunRecord) -> str:
             simplify=locale.toString(record.simplify_m, "f", 1),
         ),
     ]
-    if record.related_name:
-        lines.append(tr("Relation to “{name}”").format(name=record.related_name))
+    if record.right_angles:
+        lines.append(tr("Right angles"))
+    if record.relation in {relation.value for relation in Relation}:
+        related = relation_text(Relation(record.relation)).format(
+            layer=f"“{record.related_name}”", distance=locale.toString(record.related_m, "f", 1)
+        )
+        lines.append(tr("Only what lies {relation}").format(relation=related))
     if record.points or record.box:
         lines.append(tr("Clicks: {count}").format(count=len(record.points) + bool(record.box)))
     return "\n".join(lines)

@@ -28,10 +28,10 @@ from rsrefseg_qgis.tasks.base import BaseTask, Done, Failed, Outcome
 from rsrefseg_qgis.tasks.install import plan_task
 
 from .help import HelpKey, help_button
+from .labels import say, wrapped
 from .state import Activity, PanelState, PanelView
 from .wording import build_text, size_text
 
-ERROR_COLOUR = "#d64545"
 LOOK_AFTER_MS = 400
 WIDTH = 560
 
@@ -71,7 +71,7 @@ class InstallPage(QDialog):
         """Show the page with what is true now."""
         if self._state.view.activity is not Activity.INSTALLING:
             self._over = False
-            self.outcome_label.clear()
+            self._say("")
             self.look()
         # QGIS's Options are modal: what they open has to be, too
         over_another = QApplication.activeModalWidget() is not None
@@ -100,7 +100,7 @@ class InstallPage(QDialog):
         if self._over:
             self._say(tr("The engine is installed. Type what to find into the RSRefSeg panel."))
         elif isinstance(outcome, Failed):
-            self._say(str(outcome.error), ERROR_COLOUR)
+            self._say(str(outcome.error), bad=True)
         else:
             self._say(tr("Stopped. “Install” goes on from what is there already."))
         self._show()
@@ -119,7 +119,7 @@ class InstallPage(QDialog):
         icon = QLabel()
         icon.setPixmap(QIcon(str(resource("icons/rsrefseg.svg"))).pixmap(48, 48))
         icon.setAlignment(Qt.AlignmentFlag.AlignTop)
-        intro = _wrapped(
+        intro = wrapped(
             tr(
                 "The engine is the part that looks at the pixels. It gets a Python environment of "
                 "its own in a folder of yours; QGIS and its Python are left as they are. After "
@@ -135,7 +135,7 @@ class InstallPage(QDialog):
         column.setSpacing(12)
         column.addLayout(head)
         column.addLayout(self._facts())
-        self.outcome_label = _wrapped("")
+        self.outcome_label = wrapped()
         self.outcome_label.setObjectName("installOutcome")
         self.outcome_label.setAccessibleName(tr("How the installation stands"))
         column.addWidget(self.outcome_label)
@@ -149,8 +149,8 @@ class InstallPage(QDialog):
         self.setMinimumWidth(WIDTH)
 
     def _facts(self) -> QFormLayout:
-        self.what_label, self.from_label = _wrapped(""), _wrapped("")
-        self.python_label, self.size_label = _wrapped(""), _wrapped("")
+        self.what_label, self.from_label = wrapped(), wrapped()
+        self.python_label, self.size_label = wrapped(), wrapped()
         self.size_label.setObjectName("installSize")
         self.folder_edit = QgsFileWidget()
         self.folder_edit.setObjectName("installFolder")
@@ -184,7 +184,8 @@ class InstallPage(QDialog):
         self.progress_bar.setObjectName("installProgress")
         self.progress_bar.setAccessibleName(tr("Progress"))
         self.progress_bar.setRange(0, 100)
-        self.progress_label = _wrapped("")
+        self.progress_bar.setTextVisible(False)  # dark themes write it dark on dark
+        self.progress_label = wrapped()
         self._progress_box = QWidget()
         column = QVBoxLayout(self._progress_box)
         column.setContentsMargins(0, 0, 0, 0)
@@ -223,7 +224,7 @@ class InstallPage(QDialog):
 
     def _install(self) -> None:
         self._write_choices(self._settings)
-        self.outcome_label.clear()
+        self._say("")
         repair = self._plan is not None and self._plan.installed
         self.install_asked.emit(repair)
 
@@ -235,7 +236,7 @@ class InstallPage(QDialog):
             self._plan = outcome.value
             self._show_plan(outcome.value)
         elif isinstance(outcome, Failed):
-            self._say(str(outcome.error), ERROR_COLOUR)
+            self._say(str(outcome.error), bad=True)
         self._show()
 
     # -- showing
@@ -256,7 +257,7 @@ class InstallPage(QDialog):
             automatic = f"{automatic}: {build_text(plan.build)}"
         self.build_combo.setItemText(self.build_combo.findData("auto"), automatic)
         if plan.problem:
-            self._say(plan.problem, ERROR_COLOUR)
+            self._say(plan.problem, bad=True)
         elif plan.installed and not self._over:
             self._say(
                 tr("The engine is installed ({size}); “Repair” installs it anew.").format(
@@ -264,13 +265,15 @@ class InstallPage(QDialog):
                 )
             )
         elif not self._over:
-            self.outcome_label.clear()
+            self._say("")
         self.install_button.setText(tr("Repair") if plan.installed else tr("Install"))
 
     def _show_view(self, view: PanelView) -> None:
         self.progress_bar.setRange(0, 100 if view.fraction > 0 else 0)
-        self.progress_bar.setValue(round(100 * view.fraction))
-        self.progress_label.setText(view.message)
+        percent = round(100 * view.fraction)
+        self.progress_bar.setValue(percent)
+        done = tr("{percent} %").format(percent=percent)
+        self.progress_label.setText(f"{done} · {view.message}" if percent else view.message)
         self._show()
 
     def _show(self) -> None:
@@ -284,9 +287,8 @@ class InstallPage(QDialog):
         self.folder_edit.setEnabled(not installing)
         self.build_combo.setEnabled(not installing)
 
-    def _say(self, text: str, colour: str = "") -> None:
-        self.outcome_label.setStyleSheet(f"color: {colour};" if colour else "")
-        self.outcome_label.setText(text)
+    def _say(self, text: str, *, bad: bool = False) -> None:
+        say(self.outcome_label, text, bad=bad)
 
 
 def size_sentence(plan: InstallPlan) -> str:
@@ -299,10 +301,3 @@ def size_sentence(plan: InstallPlan) -> str:
     return tr("{download} to download, {disk} on the disk; {free} are free").format(
         download=size_text(plan.download_bytes), disk=size_text(plan.installed_bytes), free=free
     )
-
-
-def _wrapped(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label

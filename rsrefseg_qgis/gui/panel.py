@@ -129,6 +129,7 @@ class Panel(QgsDockWidget):
         """Show what is asked without having been typed."""
         self.phrase_edit.setText("; ".join(request.phrases))
         self.shape_box.set_shape(request.shape)
+        self.relation_box.show_asked(request.relation)
 
     def close_for_good(self) -> None:
         """Leave nothing behind on the map and in the state."""
@@ -151,10 +152,18 @@ class Panel(QgsDockWidget):
         column.addWidget(self._answer())
         column.addWidget(self._history_group())
         column.addStretch(1)
-        column.addWidget(line())
         self.engine_line = EngineLine()
-        column.addWidget(self.engine_line)
-        self.setWidget(VerticalScroll(body))
+        self.engine_line.setContentsMargins(9, 0, 9, 9)
+        # below what is scrolled: how the engine is can always be seen
+        whole = QWidget()
+        rows = QVBoxLayout(whole)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(6)
+        self.scroll = VerticalScroll(body)
+        rows.addWidget(self.scroll, 1)
+        rows.addWidget(line())
+        rows.addWidget(self.engine_line)
+        self.setWidget(whole)
 
     def _where(self, canvas: QgsMapCanvas) -> QFormLayout:
         self.raster_combo = QgsMapLayerComboBox()
@@ -238,7 +247,7 @@ class Panel(QgsDockWidget):
     def _relation(self) -> QWidget:
         self.relation_box = RelationBox()
         return folding_group(
-            tr("Beside your own data"),
+            tr("Relative to your own data"),
             "rsrefsegRelationGroup",
             tr("Keep only what lies so to the features of a layer of yours"),
             self.relation_box,
@@ -323,6 +332,7 @@ class Panel(QgsDockWidget):
         self.answer_box.show_view(view)
         self._history_group_box.setVisible(bool(view.history))
         self.history_box.show_runs(view.history)
+        self.history_box.setEnabled(idle)
         self.engine_line.show_view(view)
         self._show_examples(view.engine.examples or EXAMPLES)
 

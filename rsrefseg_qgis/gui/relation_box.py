@@ -95,6 +95,16 @@ class RelationBox(QWidget):
             )
         return AskedRelation(Relation(value), layer.id(), self.distance.value())
 
+    def show_asked(self, asked: AskedRelation | None) -> None:
+        """Show a relation that was asked without having been chosen here."""
+        self.blockSignals(True)
+        value = "" if asked is None else asked.relation.value
+        self.combo.setCurrentIndex(self.combo.findData(value))
+        if asked is not None:
+            self.layer_combo.setLayer(QgsProject.instance().mapLayer(asked.layer_id))
+            self.distance.setValue(asked.distance_m or DEFAULT_DISTANCE_M)
+        self.blockSignals(False)
+
     def _on_change(self) -> None:
         self._show_parts()
         self.changed.emit()

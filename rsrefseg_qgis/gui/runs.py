@@ -220,7 +220,7 @@ class Runs(QObject):
             add_above(layer, snapshot.layer_id, project)
             layers[phrase.record.phrase] = layer.id()
             self._results.add(layer, phrase.record.phrase, phrase.features)
-        for warning in answer.response.warnings:
+        for warning in answer.response.other_warnings:
             self._messenger.warning(warning)
         self._state.change(summary=phrases_text(answer.phrases), result_ids=tuple(layers.values()))
         self._shaping.take(answer, layers)

@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from qgis.gui import QgsFileWidget, QgsFilterLineEdit, QgsSpinBox
-from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QSizePolicy, QWidget
+from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QFormLayout, QSizePolicy, QWidget
 
 from rsrefseg_qgis.errors import SettingError
 from rsrefseg_qgis.settings import Setting, Settings
-
-ERROR_COLOUR = "#d64545"
 
 
 class SettingsForm:
@@ -120,18 +117,3 @@ def form_layout() -> QFormLayout:
     form.setHorizontalSpacing(12)
     form.setVerticalSpacing(8)
     return form
-
-
-def wrapped(text: str = "") -> QLabel:
-    """A text of several lines that can be marked and copied."""
-    label = QLabel(text)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
-
-
-def say(label: QLabel, text: str, *, bad: bool = False) -> None:
-    """Show a sentence, in red when something is wrong; without one the label goes."""
-    label.setStyleSheet(f"color: {ERROR_COLOUR};" if bad else "")
-    label.setText(text)
-    label.setVisible(bool(text))

@@ -37,7 +37,8 @@ from rsrefseg_qgis.tasks.base import BaseTask, Done, Failed, Outcome
 from rsrefseg_qgis.tasks.install import connect_task, plan_task
 
 from .help import HelpKey, help_button
-from .settings_form import SettingsForm, form_layout, say, wrapped
+from .labels import say, wrapped
+from .settings_form import SettingsForm, form_layout
 from .wording import build_text, size_text
 
 KEPT_HINT = "••••••••"

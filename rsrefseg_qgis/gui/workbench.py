@@ -61,7 +61,6 @@ class Workbench(QObject):
         self._iface = iface
         self._messenger = messenger
         self._state = state
-        self._runs = runs
         self._panel = panel
         self.marks = Marks(iface.mapCanvas(), self)
         self.refining = Refining(panel, self.marks, state, runs, shaping, messenger, self)

@@ -82,13 +82,6 @@ class RelationRule:
     source: QgsVectorLayerFeatureSource
     context: QgsCoordinateTransformContext
 
-    @property
-    def text(self) -> str:
-        """In the user's words, such as “left of “roads””."""
-        return relation_text(self.relation).format(
-            layer=f"“{self.name}”", distance=f"{self.distance_m:g}"
-        )
-
 
 def relation_name(relation: Relation) -> str:
     """A relation in a word or two, to choose from."""

@@ -84,8 +84,8 @@ class SegmentByPhrase(ShapedAlgorithm):
             "<b>Points</b> and <b>box</b>: point at what is meant, as clicks in the panel do; "
             "points are WKT, such as <code>CRS=EPSG:32633;MultiPoint((500000 5200000))</code>, "
             "in the raster's CRS when they name none.</p>"
-            "<p>The engine runs on this machine; nothing leaves it. It starts on first use and is "
-            "shared with the RSRefSeg panel.</p>"
+            "<p>The engine starts on first use and is shared with the RSRefSeg panel. Nothing leaves "
+            "this machine, unless the settings name an engine elsewhere.</p>"
         )
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
@@ -199,8 +199,7 @@ def _tell(answer: SegmentAnswer, feedback: QgsProcessingFeedback) -> None:
             feedback.pushInfo(found_text(phrase))
         else:
             feedback.pushWarning(nothing_text(phrase))
-            continue
         if phrase.unknown_words:
             feedback.pushWarning(unknown_text(phrase.unknown_words))
-    for warning in answer.response.warnings:
+    for warning in answer.response.other_warnings:
         feedback.pushWarning(warning)

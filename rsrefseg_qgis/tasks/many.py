@@ -160,7 +160,7 @@ class _Run:
             self.answer.counts[feature["phrase"]] += 1
         for phrase in answer.phrases:
             self.answer.unknown_words.update(dict.fromkeys(phrase.unknown_words))
-        self.answer.warnings.update(dict.fromkeys(answer.response.warnings))
+        self.answer.warnings.update(dict.fromkeys(answer.response.other_warnings))
 
     def finish(self) -> None:
         """Put the file in its place."""

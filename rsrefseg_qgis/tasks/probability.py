@@ -102,7 +102,7 @@ class _Run:
         response = segment_call(part.client, request, part.monitor, tell)
         for result in response.results:
             self.unknown_words.update(dict.fromkeys(result.unknown_words))
-        self.warnings.update(dict.fromkeys(response.warnings))
+        self.warnings.update(dict.fromkeys(response.other_warnings))
         tiff = interruptible(lambda: part.client.probability(request.request_id), part.monitor)
         if chunk is None:
             write_raster(self._job.path, tiff)

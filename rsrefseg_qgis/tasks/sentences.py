@@ -12,6 +12,7 @@ from .segment import PhraseAnswer
 
 HECTARE_M2 = 10_000.0
 KM2_M2 = 1_000_000.0
+EVEN = 0.5
 
 
 def area_text(area_m2: float) -> str:
@@ -47,13 +48,16 @@ def nothing_text(answer: PhraseAnswer) -> str:
             phrase=answer.record.phrase,
             layer=answer.record.related_name,
         )
-    text = tr("Nothing here matches “{phrase}”").format(phrase=answer.record.phrase)
-    if answer.record.presence is not None:
-        text += tr(" (likelihood of a match: {percent} %)").format(
-            percent=round(100 * answer.record.presence)
-        )
-    text += "."
-    return f"{text} {unknown_text(answer.unknown_words)}" if answer.unknown_words else text
+    presence = answer.record.presence
+    if presence is None:
+        return tr("Nothing here matches “{phrase}”.").format(phrase=answer.record.phrase)
+    # the model may ask for more than one chance in two
+    text = (
+        tr("Nothing here matches “{phrase}” well enough (likelihood of a match: {percent} %).")
+        if presence >= EVEN
+        else tr("Nothing here matches “{phrase}” (likelihood of a match: {percent} %).")
+    )
+    return text.format(phrase=answer.record.phrase, percent=round(100 * presence))
 
 
 def unknown_text(words: tuple[str, ...]) -> str:
@@ -69,6 +73,6 @@ def phrases_text(phrases: Iterable[PhraseAnswer]) -> str:
     lines = []
     for item in phrases:
         lines.append(found_text(item) if item.features else nothing_text(item))
-        if item.features and item.unknown_words:
+        if item.unknown_words:
             lines.append(unknown_text(item.unknown_words))
     return "\n".join(lines)

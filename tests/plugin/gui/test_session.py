@@ -173,3 +173,28 @@ def test_opens_in_the_dialog_with_everything_filled_in(
     assert filled["RELATION_DISTANCE"] == 7.0
     assert "500015" in str(filled["POINTS_INSIDE"])
     assert str(filled["BOX"]).startswith("500010")
+
+
+def test_running_again_shows_the_relation_in_the_panel(
+    answered: Any, record: RunRecord, road: QgsVectorLayer
+) -> None:
+    box = answered.panel.relation_box
+    changed = dataclasses.replace(
+        record, relation=Relation.WITHIN.value, related_id=road.id(), related_m=5.0
+    )
+    answered.plugin.workbench.run_again(changed)
+    answered.wait()
+    assert layer_of(answered).featureCount() == 1
+    assert (box.combo.currentData(), box.layer_combo.currentLayer()) == ("within", road)
+    assert box.distance.value() == 5.0
+    # so that drawing again keeps to it
+    answered.panel.shape_box.threshold.setValue(0.6)
+    answered.qtbot.waitUntil(lambda: record_of(layer_of(answered)).threshold == 0.6, timeout=20000)
+    assert layer_of(answered).featureCount() == 1
+
+
+def test_nothing_is_run_again_while_something_is_going_on(answered: Any) -> None:
+    answered.ask("slow")
+    assert not answered.panel.history_box.isEnabled()
+    answered.wait()
+    assert answered.panel.history_box.isEnabled()

@@ -20,7 +20,6 @@ from qgis.PyQt.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QL
 
 from rsrefseg_qgis.gui.append_dialog import AppendDialog
 from rsrefseg_qgis.gui.request import ExtentMode
-from rsrefseg_qgis.gui.session import processing_call, request_of
 from rsrefseg_qgis.gui.state import EngineStatus
 from rsrefseg_qgis.layers.geopackage import tables_in
 from rsrefseg_qgis.layers.relations import Relation
@@ -342,15 +341,6 @@ def test_project_where_nothing_can_be_written_says_so(
     assert any("could not be saved with the project" in text for text in answered.messages)
     assert layer_of(answered).providerType() == "memory"
     assert layer_of(answered).featureCount() == 2
-
-
-def test_run_as_a_processing_call(answered: Any) -> None:
-    record = record_of(layer_of(answered))
-    call = processing_call(record)
-    assert call["PHRASE"] == "red"
-    assert call["INPUT"] == record.layer_id
-    assert str(call["EXTENT"]).endswith("[EPSG:32633]")
-    assert request_of(record).shape.threshold == record.threshold
 
 
 def test_run_whose_raster_is_gone_is_a_sentence(answered: Any) -> None:

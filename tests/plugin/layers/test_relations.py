@@ -143,8 +143,3 @@ def test_raster_without_crs_takes_coordinates_as_they_are(qgis_app: object) -> N
     squares = [square(90, 100), square(150, 100)]
     left = related(rule, squares, QgsCoordinateReferenceSystem(), EXTENT)
     assert left == [squares[0]]
-
-
-def test_rule_in_words(qgis_app: object) -> None:
-    rule = take_rule(Relation.WITHIN, layer(ROAD), 12.5, QgsCoordinateTransformContext())
-    assert rule.text == "within 12.5 m of “ours”"
