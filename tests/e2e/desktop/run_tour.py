@@ -17,7 +17,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
 WAIT_S = 1500
-SPOILT = "raster,result,narrow,settings,first_run,help_window"
+SPOILT = (
+    "raster,busy,result,nothing,missing,narrow,failed,relation,refined,history,dialogs,settings,"
+    "first_run,help_window,toolbox_again,algorithms"
+)
 INI = """[PythonPlugins]
 rsrefseg_qgis=true
 
