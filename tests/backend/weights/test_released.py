@@ -7,7 +7,7 @@ import json
 
 import pytest
 import torch
-from rsrefseg.errors import WeightsError
+from rsrefseg.errors import ConfigError, WeightsError
 from rsrefseg.models.config import Preset, load_preset
 from rsrefseg.weights.released import ReleasedCheckpoint, fit_shape, load_released
 from rsrefseg.weights.verify import STAGES, TOLERANCE, verify
@@ -95,6 +95,16 @@ def test_a_leftover_lora_is_named(golden, tampered):
         state[key.replace("lora_A", "lora_B")] = torch.zeros(64, 4)
 
     with pytest.raises(WeightsError, match="does not fit the layer"):
+        load_released(tampered(change), preset_of(golden))
+
+
+def test_a_second_adapter_is_named(golden, tampered):
+    def change(state):
+        for half in "AB":
+            first = state[f"{TUNED}.lora_{half}.default.weight"]
+            state[f"{TUNED}.lora_{half}.other.weight"] = first.clone()
+
+    with pytest.raises(WeightsError, match=r"twice.*lora_A\.default.*lora_A\.other"):
         load_released(tampered(change), preset_of(golden))
 
 
@@ -190,6 +200,13 @@ def test_lora_is_merged_with_its_scale():
     torch.testing.assert_close(
         ReleasedCheckpoint(state, lora_alpha=8).tensor("m.weight"), base + 4 * up @ down
     )
+
+
+@pytest.mark.parametrize("alpha", ["16", 0, True])
+def test_an_unusable_lora_alpha_is_said(golden, alpha):
+    preset = dataclasses.replace(preset_of(golden), extra={"lora_alpha": alpha})
+    with pytest.raises(ConfigError, match="lora_alpha"):
+        load_released(golden.with_suffix(".pth"), preset)
 
 
 def test_lora_of_a_convolution():

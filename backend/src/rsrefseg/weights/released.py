@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rsrefseg.errors import WeightsError
+from rsrefseg.errors import ConfigError, WeightsError
 from rsrefseg.models.build import build_model
 from rsrefseg.models.config import Preset
 from rsrefseg.models.rsrefseg2 import RSRefSeg2
@@ -40,7 +40,13 @@ class ReleasedCheckpoint:
             plain = key.replace(".base_model.model.", ".").replace(".base_layer.", ".")
             low_rank = _LORA.fullmatch(plain)
             if low_rank:
-                self._lora.setdefault(f"{low_rank[1]}.weight", {})[low_rank[2]] = key
+                pair = self._lora.setdefault(f"{low_rank[1]}.weight", {})
+                if low_rank[2] in pair:
+                    raise WeightsError(
+                        f"The checkpoint tunes one layer twice, by '{pair[low_rank[2]]}' and "
+                        f"'{key}': use one with a single adapter."
+                    )
+                pair[low_rank[2]] = key
             elif plain in self._keys:
                 raise WeightsError(
                     f"The checkpoint has both '{self._keys[plain]}' and '{key}': it is damaged."
@@ -169,8 +175,7 @@ def plan_conversion(path: Path, preset: Preset) -> Conversion:
     Raises:
         WeightsError: a key is missing or left over, or a shape does not fit; the message names it.
     """
-    alpha = preset.extra.get("lora_alpha")
-    checkpoint = ReleasedCheckpoint(read_checkpoint(path), alpha)
+    checkpoint = ReleasedCheckpoint(read_checkpoint(path), _lora_alpha(preset))
     preset = _with_image_grid(preset, checkpoint)
     with torch.device("meta"):
         model = build_model(preset, random_init=False)
@@ -203,6 +208,16 @@ def plan_conversion(path: Path, preset: Preset) -> Conversion:
         return fit_shape(sources[name][0], value, shapes[name])
 
     return Conversion(preset, shapes, make)
+
+
+def _lora_alpha(preset: Preset) -> float | None:
+    """What a configuration says beside its settings, for checkpoints tuned unlike the released."""
+    alpha = preset.extra.get("lora_alpha")
+    if alpha is None:
+        return None
+    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not alpha > 0:
+        raise ConfigError("'lora_alpha' must be a number greater than 0.")
+    return float(alpha)
 
 
 def load_released(path: Path, preset: Preset) -> RSRefSeg2:
