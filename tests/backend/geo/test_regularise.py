@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import shapely
 from hypothesis import strategies
-from rsrefseg.errors import InputError
+from rsrefseg.errors import CancelledError, InputError
 from rsrefseg.geo.regularise import regularise
 from shapely.affinity import rotate, translate
 from shapely.geometry import mapping, shape
@@ -91,3 +91,24 @@ def test_whatever_is_drawn_comes_out_valid(points: list[tuple[int, int]], tolera
 def test_what_is_no_polygon_is_a_sentence(geometry: dict) -> None:
     with pytest.raises(InputError, match=r"Polygons|leave it out"):
         regularise([geometry], None, 1.0)
+
+
+def test_a_tangled_outline_is_repaired_or_refused_but_never_worked_at_for_ever() -> None:
+    places = np.random.default_rng(0)
+    tangled = shapely.Polygon(places.random((60, 2)) * 100)
+    assert made_of(tangled).is_valid
+    with pytest.raises(InputError, match="repair it first"):
+        made_of(shapely.Polygon(places.random((3000, 2)) * 100))
+
+
+def test_an_outline_of_thousands_of_corners_is_no_building() -> None:
+    steps = np.repeat(np.arange(3000.0), 2)
+    stairs = shapely.Polygon([*zip(steps[:-1], steps[1:], strict=True), (3000, 0)])
+    made = made_of(stairs, tolerance_m=0.1)
+    assert made.symmetric_difference(stairs).area < 0.01 * stairs.area
+
+
+def test_it_stops_between_outlines_when_told_to() -> None:
+    house = mapping(shapely.box(0, 0, 10, 10))
+    with pytest.raises(CancelledError):
+        regularise([house], UTM, 1.0, cancelled=lambda: True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -105,7 +107,34 @@ def test_the_log_names_every_request(client, upload, caplog):
     lines = [record.getMessage() for record in caplog.records]
     assert any("request named-1 of client qgis-7 done" in line for line in lines)
     assert any("request named-2" in line and "failed" in line for line in lines)
-    assert any("POST /v1/requests/named-1/polygons 200" in line for line in lines)
+    assert any("request named-1: POST /v1/requests/named-1/polygons 200" in line for line in lines)
+    assert any(re.match(r"request [0-9a-f]{12}: POST /v1/images 201 ", line) for line in lines)
+
+
+def test_what_runs_outside_the_queues_has_a_time_limit_too(service, client, upload, segment):
+    asked = segment(upload(), "red").json()
+    service.limits = dataclasses.replace(service.limits, request_s=0.0)
+    square = {"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9], [0, 0]]]}
+    for path, body in (
+        (f"/v1/requests/{asked['request_id']}/polygons", {"threshold": 0.2}),
+        ("/v1/regularise", {"geometries": [square]}),
+    ):
+        answer = client.post(path, json=body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (504, "time_limit")
+
+
+def test_a_body_that_takes_too_long_to_come_is_given_up(stand_in, headers):
+    from rsrefseg.server.app import create_app
+    from rsrefseg.server.images import Limits
+    from rsrefseg.server.service import EngineService
+    from starlette.testclient import TestClient
+
+    service = EngineService(lambda: stand_in, Limits(request_s=0.0))
+    app = create_app(service, token="a-token-for-tests")
+    with TestClient(app, base_url="http://127.0.0.1", headers=headers) as client:
+        answer = client.post("/v1/images", content=b"II*")
+    assert service.stop(5)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (408, "slow_body")
 
 
 def test_requests_wait_for_a_model_that_is_being_loaded(stand_in, headers, make_raster, pool):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,17 +11,23 @@ from affine import Affine
 from shapely.errors import ShapelyError
 from shapely.geometry import mapping, shape
 
-from rsrefseg.errors import InputError
+from rsrefseg.errors import CancelledError, InputError
 from rsrefseg.geo.clean import repair, right_angles, scale_at
 
 # What lies farther from the origin is on no map, and its squares overflow.
 FARTHEST = 1e12
 # A place is measured over a step that is this share of a polygon's width.
 STEP_SHARE = 1e-3
+# An outline of more corners that crosses itself may do so at millions of places.
+MOST_CROSSING = 2000
 
 
 def regularise(
-    geometries: Sequence[Mapping[str, Any]], crs: str | None, tolerance_m: float
+    geometries: Sequence[Mapping[str, Any]],
+    crs: str | None,
+    tolerance_m: float,
+    *,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> list[dict[str, Any]]:
     """Outlines with right angles where they nearly have them.
 
@@ -29,14 +35,21 @@ def regularise(
         geometries: GeoJSON Polygons or MultiPolygons; invalid ones are repaired first.
         crs: of the coordinates as WKT, or None.
         tolerance_m: how far an outline may move, in metres; in CRS units without a CRS.
+        cancelled: asked before each.
 
     Returns:
         A valid MultiPolygon for each, in the same order.
 
     Raises:
-        InputError: one is neither, or holds no area.
+        InputError: one is neither, holds no area, or is too tangled to repair.
+        CancelledError: `cancelled` said so.
     """
-    return [_one(_read(geometry), crs, tolerance_m) for geometry in geometries]
+    made = []
+    for geometry in geometries:
+        if cancelled():
+            raise CancelledError("The request was cancelled.")
+        made.append(_one(_read(geometry), crs, tolerance_m))
+    return made
 
 
 def _read(geometry: Mapping[str, Any]) -> shapely.Geometry:
@@ -51,6 +64,10 @@ def _read(geometry: Mapping[str, Any]) -> shapely.Geometry:
 
 
 def _one(geometry: shapely.Geometry, crs: str | None, tolerance_m: float) -> dict[str, Any]:
+    if not shapely.is_valid(geometry):
+        if shapely.get_num_coordinates(geometry) > MOST_CROSSING:
+            raise InputError("An outline crosses itself and has too many corners: repair it first.")
+        geometry = shapely.make_valid(geometry, method="structure", keep_collapsed=False)
     whole = np.array([shapely.force_2d(geometry)], dtype=object)
     parts, _ = repair(whole, whole)
     if not len(parts):

@@ -21,6 +21,8 @@ NEAR_DEG = 20.0
 NEAR_SHARE = 0.6
 # The result has to overlap with what it was made of by at least this much (IoU).
 LEAST_OVERLAP = 0.8
+# No building has more corners, and the work grows with their square.
+MOST_CORNERS = 2000
 
 
 @dataclass
@@ -46,6 +48,8 @@ def straighten(polygon: shapely.Polygon, tolerance: float) -> shapely.Polygon:
     simpler = polygon.simplify(tolerance, preserve_topology=True)
     if simpler.is_empty or not simpler.is_valid or simpler.geom_type != "Polygon":
         return polygon
+    if shapely.get_num_coordinates(simpler) > MOST_CORNERS:
+        return simpler
     angle, share = main_direction(_points(simpler.exterior))
     if share < NEAR_SHARE:
         return simpler

@@ -45,5 +45,6 @@ def create_app(
         hosts=hosts,
         any_address=any_address,
         max_body_bytes=service.limits.upload_bytes,
+        max_body_s=service.limits.request_s,
     )
     return app

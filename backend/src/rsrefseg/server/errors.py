@@ -52,6 +52,14 @@ class TimeLimitError(RsRefSegError):
     http_status = 504
 
 
+def over_time(limit_s: float) -> TimeLimitError:
+    """The error of a request that took longer than its limit."""
+    return TimeLimitError(
+        f"The request took longer than its limit of {limit_s:g} s: choose a smaller extent or a "
+        "coarser ground resolution, or raise the limit."
+    )
+
+
 class TooLargeError(InputError):
     """An upload over the limits."""
 

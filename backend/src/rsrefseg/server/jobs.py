@@ -16,8 +16,8 @@ from rsrefseg.errors import CancelledError, RsRefSegError
 from rsrefseg.server.errors import (
     BusyError,
     DuplicateRequestError,
-    TimeLimitError,
     internal_error,
+    over_time,
 )
 
 log = logging.getLogger("rsrefseg.server")
@@ -192,12 +192,8 @@ class JobQueue:
 
     def expire(self, job: Job) -> None:
         """End a job whose time is up."""
-        error = TimeLimitError(
-            f"The request took longer than its limit of {job.limit_s:g} s: choose a smaller "
-            "extent or a coarser ground resolution, or raise the limit."
-        )
         with self._changed:
-            self._stop(job, error)
+            self._stop(job, over_time(job.limit_s))
 
     def stop(self, timeout_s: float = 0.0) -> bool:
         """Cancel everything and end the threads; whether they ended in time."""

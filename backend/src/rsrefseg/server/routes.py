@@ -13,7 +13,6 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from rsrefseg.geo.regularise import regularise as straighten_all
 from rsrefseg.server import answers
 from rsrefseg.server.errors import UnknownRequestError
 from rsrefseg.server.jobs import FINAL_STATES, Job
@@ -102,7 +101,7 @@ def build_router(service: EngineService) -> APIRouter:
 
     _add_result_routes(router, service)
     _add_request_routes(router, service)
-    _add_tool_routes(router)
+    _add_tool_routes(router, service)
     return router
 
 
@@ -147,13 +146,12 @@ def _add_result_routes(router: APIRouter, service: EngineService) -> None:
         return Response(content, media_type="image/tiff")
 
 
-def _add_tool_routes(router: APIRouter) -> None:
+def _add_tool_routes(router: APIRouter, service: EngineService) -> None:
     """The routes that need no image and no model."""
 
     @router.post("/regularise", summary="Give outlines right angles")
     async def regularise(body: RegulariseBody) -> RegulariseAnswer:
-        made = await run_in_threadpool(straighten_all, body.geometries, body.crs, body.tolerance_m)
-        return RegulariseAnswer(geometries=made)
+        return RegulariseAnswer(geometries=await run_in_threadpool(service.regularise, body))
 
 
 def _add_request_routes(router: APIRouter, service: EngineService) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import logging
 import time
+import uuid
 from collections.abc import Collection
 
 from starlette.datastructures import Headers
@@ -46,6 +47,7 @@ class Guard:
         token: str,
         hosts: Collection[str],
         max_body_bytes: int,
+        max_body_s: float,
         any_address: bool = False,
     ) -> None:
         """Stand before an app.
@@ -55,12 +57,14 @@ class Guard:
             token: the bearer token.
             hosts: names that this engine may be called by, without port.
             max_body_bytes: the largest image that is read.
+            max_body_s: how long a body may take to come.
             any_address: whether it may also be called by any IP address.
         """
         self._app = app
         self._token = token.encode()
         self._hosts = frozenset(host.lower() for host in hosts)
         self._max_body_bytes = max_body_bytes
+        self._max_body_s = max_body_s
         self._any_address = any_address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,6 +73,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         start = time.perf_counter()
+        state = scope.setdefault("state", {})
         status = 0
         received = 0
         whole = False
@@ -78,11 +83,13 @@ class Guard:
             nonlocal received, whole
             if whole:
                 return await receive()
+            left_s = self._max_body_s - (time.perf_counter() - start)
             try:
-                message = await asyncio.wait_for(receive(), BODY_WAIT_S)
+                message = await asyncio.wait_for(receive(), min(BODY_WAIT_S, left_s))
             except asyncio.TimeoutError:
                 raise SlowBodyError(
-                    f"The request's body did not go on for {BODY_WAIT_S:g} s: send it again."
+                    f"The request's body did not go on for {BODY_WAIT_S:g} s, or took longer than "
+                    f"{self._max_body_s:g} s: send it again."
                 ) from None
             received += len(message.get("body", b""))
             whole = not message.get("more_body", False)
@@ -103,7 +110,10 @@ class Guard:
             await self._refuse(error, scope, receive, watched)
         finally:
             elapsed_ms = (time.perf_counter() - start) * 1000
-            log.info("%s %s %d %.0f ms", scope["method"], scope["path"], status, elapsed_ms)
+            # What the client calls it, or a name of our own.
+            name = state.get("request_id") or uuid.uuid4().hex[:12]
+            what = (scope["method"], scope["path"], status, elapsed_ms)
+            log.info("request %s: %s %s %d %.0f ms", name, *what)
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)

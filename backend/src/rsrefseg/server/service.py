@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from rsrefseg.errors import CancelledError, InputError, RsRefSegError
 from rsrefseg.geo.harden import PLAIN_FORMATS
 from rsrefseg.geo.polygons import PolygonOptions
 from rsrefseg.geo.raster import RasterSource
+from rsrefseg.geo.regularise import regularise
 from rsrefseg.predict.cache import ByteBudgetCache
 from rsrefseg.predict.maps import KeptMaps, ViewMaps
 from rsrefseg.predict.plan import ScenePlan
@@ -30,7 +32,7 @@ from rsrefseg.predict.store import WindowStore
 from rsrefseg.predict.types import CacheInfo, ModelInfo, Predictor
 from rsrefseg.predict.view import View, ask_view, open_view, place_prompts
 from rsrefseg.server.device import DeviceQueue
-from rsrefseg.server.errors import UnknownRequestError, internal_error
+from rsrefseg.server.errors import UnknownRequestError, internal_error, over_time
 from rsrefseg.server.images import ImageStore, Limits, check_path
 from rsrefseg.server.jobs import IDLE, NORMAL, Job, JobQueue
 from rsrefseg.server.queued import QueuedPredictor
@@ -40,6 +42,7 @@ from rsrefseg.server.schemas import (
     EncodeRequest,
     ImageRef,
     PolygonsBody,
+    RegulariseBody,
     SegmentBody,
 )
 
@@ -179,18 +182,39 @@ class EngineService:
         Raises:
             UnknownRequestError: its maps are not here, or no longer.
             InputError: a phrase was not asked in it.
+            TimeLimitError: it took too long.
         """
         maps, model = self._maps(request_id)
         phrases = None if body.phrases is None else self._ready().check_phrases(body.phrases)
         timings = Timings()
-        with timings.measure("total_s"):
+        with timings.measure("total_s"), self._in_time() as overdue:
             result = maps.draw(
                 _polygon_options(body),
                 timings,
                 phrases=phrases,
                 presence_threshold=body.presence_threshold,
+                cancelled=overdue,
             )
         return result, model
+
+    def regularise(self, body: RegulariseBody) -> list[dict[str, Any]]:
+        """Give outlines right angles; needs no model.
+
+        Raises:
+            InputError: one is no polygon, or too tangled.
+            TimeLimitError: it took too long.
+        """
+        with self._in_time() as overdue:
+            return regularise(body.geometries, body.crs, body.tolerance_m, cancelled=overdue)
+
+    @contextmanager
+    def _in_time(self) -> Iterator[Callable[[], bool]]:
+        """The time limit of what runs outside the queues; gives what says that it is over."""
+        deadline = time.monotonic() + self.limits.request_s
+        try:
+            yield lambda: time.monotonic() > deadline
+        except CancelledError as error:
+            raise over_time(self.limits.request_s) from error
 
     def map_tiff(
         self, request_id: str, phrase: str | None, kind: Literal["probability", "heat"]
