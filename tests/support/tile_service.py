@@ -8,11 +8,10 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import quote
 
 import numpy as np
 from osgeo import gdal
-from qgis.core import QgsRasterLayer
+from qgis.core import QgsDataSourceUri, QgsRasterLayer
 
 # Width of a tile of the finest level, 18.
 TILE_M = 2 * math.pi * 6378137 / 2**18
@@ -62,4 +61,7 @@ def tile_service() -> Iterator[str]:
 
 
 def tiles_layer(url: str) -> QgsRasterLayer:
-    return QgsRasterLayer(f"type=xyz&url={quote(url)}&zmin=0&zmax=18", "tiles", "wms")
+    source = QgsDataSourceUri()  # versions of QGIS differ in what they want encoded
+    for name, value in (("type", "xyz"), ("url", url), ("zmin", "0"), ("zmax", "18")):
+        source.setParam(name, value)
+    return QgsRasterLayer(bytes(source.encodedUri()).decode(), "tiles", "wms")
