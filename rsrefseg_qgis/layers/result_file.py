@@ -164,7 +164,10 @@ def save_style(path: Path, table: Table, own_style: str = "") -> None:
     """
     layer = QgsVectorLayer(f"{path}|layername={table.name}", table.name, "ogr")
     apply_table_style(layer, table, own_style)
-    why = layer.saveStyleToDatabase(table.name, "", True, "")
+    if hasattr(layer, "saveStyleToDatabaseV2"):  # QGIS 3.44, where the other is deprecated
+        _, why = layer.saveStyleToDatabaseV2(table.name, "", True, "")
+    else:
+        why = layer.saveStyleToDatabase(table.name, "", True, "")
     if why:
         raise RuntimeError(why)
 
