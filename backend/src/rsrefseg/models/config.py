@@ -223,8 +223,12 @@ class Sam2Config(_Checked):
         _divides("sam", "d_model", self.d_model, "twice the decoder_heads", 2 * self.decoder_heads)
         if len(self.stages) != 4 or min(self.stages) < 1:
             raise ConfigError("'sam.stages' must hold four depths of at least 1.")
-        if len(self.window_spec) != 4:
+        if len(self.window_spec) != 4 or min(self.window_spec) < 1:
             raise ConfigError("'sam.window_spec' must hold four window sizes.")
+        # Each stage halves the grid; the first window's positions are tiled over the finest one.
+        _divides("sam", "image_size", self.image_size, "the coarsest stride", 32)
+        finest = self.image_size // 4
+        _divides("sam", "image_size / 4", finest, "the first of window_spec", self.window_spec[0])
         if len(self.window_pos_embed_bkg_spatial_size) != 2:
             raise ConfigError("'sam.window_pos_embed_bkg_spatial_size' must hold two sizes.")
         pooling = {sum(self.stages[:i]) for i in range(1, 1 + self.q_pool)}
