@@ -128,7 +128,7 @@ def run_details(record: RunRecord) -> str:
         related = relation_text(Relation(record.relation)).format(
             layer=f"“{record.related_name}”", distance=locale.toString(record.related_m, "f", 1)
         )
-        lines.append(tr("Only what lies {relation}").format(relation=related))
+        lines.append(tr("Only what is {relation}").format(relation=related))
     if record.points or record.box:
         lines.append(tr("Clicks: {count}").format(count=len(record.points) + bool(record.box)))
     return "\n".join(lines)

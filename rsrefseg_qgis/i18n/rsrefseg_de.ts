@@ -421,7 +421,7 @@
   <message>
    <location filename="../gui/answer_box.py" />
    <source>How outlines are drawn; they change as you look</source>
-   <translation type="unfinished" />
+   <translation>Wie Umrisse gezeichnet werden; sie ändern sich sofort</translation>
   </message>
   <message>
    <location filename="../gui/append_dialog.py" />
@@ -501,7 +501,7 @@
   <message>
    <location filename="../gui/engine_line.py" />
    <source>Engine unreachable</source>
-   <translation type="unfinished" />
+   <translation>Engine nicht erreichbar</translation>
   </message>
   <message>
    <location filename="../gui/engine_line.py" />
@@ -511,7 +511,7 @@
   <message>
    <location filename="../gui/engine_line.py" />
    <source>Why this device, and what is cached</source>
-   <translation type="unfinished" />
+   <translation>Warum dieses Gerät, und was im Zwischenspeicher liegt</translation>
   </message>
   <message>
    <location filename="../gui/engine_line.py" />
@@ -531,7 +531,7 @@
   <message>
    <location filename="../gui/engine_watch.py" />
    <source>1 view ready</source>
-   <translation type="unfinished" />
+   <translation>1 Ansicht bereit</translation>
   </message>
   <message>
    <location filename="../gui/engine_watch.py" />
@@ -541,7 +541,7 @@
   <message>
    <location filename="../gui/engine_watch.py" />
    <source>{views} ({size} of {budget})</source>
-   <translation type="unfinished" />
+   <translation>{views} ({size} von {budget})</translation>
   </message>
   <message>
    <location filename="../gui/engine_watch.py" />
@@ -556,7 +556,7 @@
   <message>
    <location filename="../gui/engine_watch.py" />
    <source>{count} views ready</source>
-   <translation type="unfinished" />
+   <translation>{count} Ansichten bereit</translation>
   </message>
   <message>
    <location filename="../gui/export_dialog.py" />
@@ -595,8 +595,8 @@
   </message>
   <message>
    <location filename="../gui/export_dialog.py" />
-   <source>It has the layers {layers}.</source>
-   <translation>Sie enthält die Layer {layers}.</translation>
+   <source>Layers in it: {layers}.</source>
+   <translation>Layer darin: {layers}.</translation>
   </message>
   <message>
    <location filename="../gui/export_dialog.py" />
@@ -651,7 +651,7 @@
   <message>
    <location filename="../gui/group.py" />
    <source>Fold or unfold “{title}”</source>
-   <translation type="unfinished" />
+   <translation>„{title}“ ein- oder ausklappen</translation>
   </message>
   <message>
    <location filename="../gui/heat_map.py" />
@@ -711,7 +711,7 @@
   <message>
    <location filename="../gui/history_box.py" />
    <source>Open in Toolbox…</source>
-   <translation type="unfinished" />
+   <translation>In der Werkzeugkiste öffnen…</translation>
   </message>
   <message>
    <location filename="../gui/history_box.py" />
@@ -727,6 +727,11 @@
    <location filename="../gui/history_box.py" />
    <source>Forget the runs of this project; layers stay</source>
    <translation>Die Läufe dieses Projekts vergessen; Layer bleiben</translation>
+  </message>
+  <message>
+   <location filename="../gui/history_box.py" />
+   <source>Right angles</source>
+   <translation>Rechte Winkel</translation>
   </message>
   <message>
    <location filename="../gui/history_box.py" />
@@ -750,8 +755,8 @@
   </message>
   <message>
    <location filename="../gui/history_box.py" />
-   <source>Relation to “{name}”</source>
-   <translation>Lage zu „{name}“</translation>
+   <source>Only what is {relation}</source>
+   <translation>Nur was {relation} liegt</translation>
   </message>
   <message>
    <location filename="../gui/history_box.py" />
@@ -870,6 +875,11 @@
   </message>
   <message>
    <location filename="../gui/install_page.py" />
+   <source>{percent} %</source>
+   <translation>{percent} %</translation>
+  </message>
+  <message>
+   <location filename="../gui/install_page.py" />
    <source>several GB to download; {needed} must be free for it, {free} are</source>
    <translation>mehrere GB herunterzuladen; {needed} müssen dafür frei sein, {free} sind es</translation>
   </message>
@@ -965,7 +975,7 @@
   </message>
   <message>
    <location filename="../gui/panel.py" />
-   <source>Beside your own data</source>
+   <source>Relative to your own data</source>
    <translation>Lage zu eigenen Daten</translation>
   </message>
   <message>
@@ -1067,41 +1077,6 @@
    <location filename="../gui/relation_box.py" />
    <source>Only</source>
    <translation>Nur</translation>
-  </message>
-  <message>
-   <location filename="../gui/relation_box.py" />
-   <source>left of</source>
-   <translation>links von</translation>
-  </message>
-  <message>
-   <location filename="../gui/relation_box.py" />
-   <source>right of</source>
-   <translation>rechts von</translation>
-  </message>
-  <message>
-   <location filename="../gui/relation_box.py" />
-   <source>above</source>
-   <translation>oberhalb von</translation>
-  </message>
-  <message>
-   <location filename="../gui/relation_box.py" />
-   <source>below</source>
-   <translation>unterhalb von</translation>
-  </message>
-  <message>
-   <location filename="../gui/relation_box.py" />
-   <source>within</source>
-   <translation>im Umkreis von</translation>
-  </message>
-  <message>
-   <location filename="../gui/relation_box.py" />
-   <source>touching</source>
-   <translation>berührt</translation>
-  </message>
-  <message>
-   <location filename="../gui/relation_box.py" />
-   <source>inside</source>
-   <translation>innerhalb von</translation>
   </message>
   <message>
    <location filename="../gui/relation_box.py" />
@@ -1505,11 +1480,6 @@
   </message>
   <message>
    <location filename="../gui/shape_box.py" />
-   <source>Right angles</source>
-   <translation>Rechte Winkel</translation>
-  </message>
-  <message>
-   <location filename="../gui/shape_box.py" />
    <source>Corners become square where that hardly moves an outline</source>
    <translation>Ecken werden rechtwinklig, wo das den Umriss kaum verschiebt</translation>
   </message>
@@ -1656,7 +1626,42 @@
   <message>
    <location filename="../layers/mosaic.py" />
    <source>The parts of the extent were answered on different grids; give a ground resolution.</source>
-   <translation type="unfinished" />
+   <translation>Die Teile der Ausdehnung wurden auf verschiedenen Gittern beantwortet; geben Sie eine Bodenauflösung an.</translation>
+  </message>
+  <message>
+   <location filename="../layers/relations.py" />
+   <source>left of</source>
+   <translation>links von</translation>
+  </message>
+  <message>
+   <location filename="../layers/relations.py" />
+   <source>right of</source>
+   <translation>rechts von</translation>
+  </message>
+  <message>
+   <location filename="../layers/relations.py" />
+   <source>above</source>
+   <translation>oberhalb von</translation>
+  </message>
+  <message>
+   <location filename="../layers/relations.py" />
+   <source>below</source>
+   <translation>unterhalb von</translation>
+  </message>
+  <message>
+   <location filename="../layers/relations.py" />
+   <source>within</source>
+   <translation>im Umkreis von</translation>
+  </message>
+  <message>
+   <location filename="../layers/relations.py" />
+   <source>touching</source>
+   <translation>berührt</translation>
+  </message>
+  <message>
+   <location filename="../layers/relations.py" />
+   <source>inside</source>
+   <translation>innerhalb von</translation>
   </message>
   <message>
    <location filename="../layers/relations.py" />
@@ -1721,12 +1726,12 @@
   <message>
    <location filename="../layers/result.py" />
    <source>The engine answered a geometry of the kind “{kind}”; update the plugin.</source>
-   <translation type="unfinished" />
+   <translation>Die Engine hat mit einer Geometrie der Art „{kind}“ geantwortet; aktualisieren Sie das Plugin.</translation>
   </message>
   <message>
    <location filename="../layers/scratch.py" />
    <source>The extent takes {needed} GB on the disk while it is worked at, and {folder} has {free} GB free; choose a smaller extent or a coarser ground resolution, or free some room.</source>
-   <translation type="unfinished" />
+   <translation>Die Ausdehnung braucht während der Arbeit {needed} GB auf der Platte, und in {folder} sind {free} GB frei; wählen Sie eine kleinere Ausdehnung oder eine gröbere Bodenauflösung, oder schaffen Sie Platz.</translation>
   </message>
   <message>
    <location filename="../layers/snapshot.py" />
@@ -1775,6 +1780,16 @@
   </message>
   <message>
    <location filename="../processing/base.py" />
+   <source>Minimum area [m²]</source>
+   <translation>Mindestfläche [m²]</translation>
+  </message>
+  <message>
+   <location filename="../processing/base.py" />
+   <source>Simplification [m]</source>
+   <translation>Vereinfachung [m]</translation>
+  </message>
+  <message>
+   <location filename="../processing/base.py" />
    <source>Only inside the polygons of</source>
    <translation>Nur innerhalb der Polygone von</translation>
   </message>
@@ -1801,7 +1816,7 @@
   <message>
    <location filename="../processing/encode_ahead.py" />
    <source>&lt;p&gt;Looking at pixels takes most of the time of a request, and does not depend on the phrase. This does it ahead, for instance over night, and keeps what was seen in the engine's cache on the disk.&lt;/p&gt;&lt;p&gt;It serves later runs of the algorithms and the panel on the &lt;b&gt;same layer, style, extent and ground resolution&lt;/b&gt;, also after QGIS was closed. On extents that take several views of the model, other extents of the layer that share views gain too.&lt;/p&gt;&lt;p&gt;When the layer takes more room than the disk cache has, what was seen first goes first; its size is set in the plugin's settings.&lt;/p&gt;</source>
-   <translation type="unfinished" />
+   <translation>&lt;p&gt;Das Ansehen der Pixel braucht den größten Teil der Zeit einer Anfrage und hängt nicht von der Beschreibung ab. Dieser Algorithmus erledigt es im Voraus, etwa über Nacht, und behält das Gesehene im Plattenspeicher der Engine.&lt;/p&gt;&lt;p&gt;Es nützt späteren Läufen der Algorithmen und des Bedienfelds mit &lt;b&gt;demselben Layer, Stil, derselben Ausdehnung und Bodenauflösung&lt;/b&gt;, auch nachdem QGIS geschlossen war. Bei Ausdehnungen, für die das Modell mehrere Ansichten braucht, gewinnen auch andere Ausdehnungen des Layers, die Ansichten mit ihnen teilen.&lt;/p&gt;&lt;p&gt;Braucht der Layer mehr Platz, als der Plattenspeicher hat, geht das zuerst Gesehene zuerst; seine Größe steht in den Einstellungen des Plugins.&lt;/p&gt;</translation>
   </message>
   <message>
    <location filename="../processing/encode_ahead.py" />
@@ -1826,27 +1841,27 @@
   <message>
    <location filename="../processing/encode_ahead.py" />
    <source>The run was not prepared; start it again.</source>
-   <translation type="unfinished" />
+   <translation>Der Lauf wurde nicht vorbereitet; starten Sie ihn noch einmal.</translation>
   </message>
   <message>
    <location filename="../processing/encode_ahead.py" />
    <source>The engine keeps nothing on the disk, so this lasts until it ends; give it a disk cache in the plugin's settings.</source>
-   <translation type="unfinished" />
+   <translation>Die Engine behält nichts auf der Platte, dies hält also nur, bis sie endet; geben Sie ihr in den Einstellungen des Plugins einen Plattenspeicher.</translation>
   </message>
   <message>
    <location filename="../processing/encode_ahead.py" />
    <source>The disk cache is full, so some of the layer may have been let go of; make it larger in the plugin's settings, or take a smaller extent.</source>
-   <translation type="unfinished" />
+   <translation>Der Plattenspeicher ist voll, ein Teil des Layers kann daher wieder entfallen sein; vergrößern Sie ihn in den Einstellungen des Plugins oder nehmen Sie eine kleinere Ausdehnung.</translation>
   </message>
   <message>
    <location filename="../processing/encode_ahead.py" />
    <source>Views that were looked at: {count}.</source>
-   <translation type="unfinished" />
+   <translation>Angesehene Ansichten: {count}.</translation>
   </message>
   <message>
    <location filename="../processing/encode_ahead.py" />
    <source>The disk cache holds {count} views, {used} MB of {budget} MB.</source>
-   <translation type="unfinished" />
+   <translation>Der Plattenspeicher enthält {count} Ansichten, {used} MB von {budget} MB.</translation>
   </message>
   <message>
    <location filename="../processing/evaluate_layer.py" />
@@ -1861,12 +1876,12 @@
   <message>
    <location filename="../processing/evaluate_layer.py" />
    <source>&lt;p&gt;Holds found polygons against a reference. Objects are matched one to one, the best overlap first; a pair counts from an intersection over union (IoU) of 0.5. Areas are measured on the ellipsoid.&lt;/p&gt;&lt;p&gt;&lt;b&gt;IoU&lt;/b&gt;: shared area over the area of both layers.&lt;br&gt;&lt;b&gt;Precision&lt;/b&gt;, &lt;b&gt;recall&lt;/b&gt;, &lt;b&gt;F1&lt;/b&gt;: by matched objects.&lt;br&gt;&lt;b&gt;Mean IoU&lt;/b&gt; and &lt;b&gt;Pr@0.5&lt;/b&gt;: over the phrases that the reference has; Pr@0.5 is the share of them with an IoU above 0.5. Without phrase fields, all of it counts as one phrase.&lt;/p&gt;&lt;p&gt;&lt;b&gt;Phrase fields&lt;/b&gt;: give both to tell phrases apart; texts must be the same up to upper and lower case.&lt;br&gt;&lt;b&gt;Only inside the polygons of&lt;/b&gt;: where the reference is complete; both layers are cut there.&lt;/p&gt;&lt;p&gt;The result has each polygon with what became of it: &lt;i&gt;true positive&lt;/i&gt;, &lt;i&gt;false positive&lt;/i&gt; or &lt;i&gt;miss&lt;/i&gt;. The report is a JSON file with the figures of each phrase. Figures that would divide by nothing are left empty.&lt;/p&gt;</source>
-   <translation type="unfinished" />
+   <translation>&lt;p&gt;Vergleicht gefundene Polygone mit einer Referenz. Objekte werden eins zu eins zugeordnet, die beste Überlappung zuerst; ein Paar zählt ab einem Schnitt durch Vereinigung (IoU) von 0,5. Flächen werden auf dem Ellipsoid gemessen.&lt;/p&gt;&lt;p&gt;&lt;b&gt;IoU&lt;/b&gt;: gemeinsame Fläche durch die Fläche beider Layer.&lt;br&gt;&lt;b&gt;Genauigkeit&lt;/b&gt;, &lt;b&gt;Trefferquote&lt;/b&gt;, &lt;b&gt;F1&lt;/b&gt;: nach zugeordneten Objekten.&lt;br&gt;&lt;b&gt;Mittlere IoU&lt;/b&gt; und &lt;b&gt;Pr@0.5&lt;/b&gt;: über die Beschreibungen der Referenz; Pr@0.5 ist der Anteil derer mit einer IoU über 0,5. Ohne Felder mit Beschreibungen zählt alles als eine Beschreibung.&lt;/p&gt;&lt;p&gt;&lt;b&gt;Felder mit Beschreibungen&lt;/b&gt;: geben Sie beide an, um Beschreibungen zu unterscheiden; die Texte müssen bis auf Groß- und Kleinschreibung gleich sein.&lt;br&gt;&lt;b&gt;Nur innerhalb der Polygone von&lt;/b&gt;: wo die Referenz vollständig ist; beide Layer werden dort abgeschnitten.&lt;/p&gt;&lt;p&gt;Das Ergebnis enthält jedes Polygon mit seinem Urteil: &lt;i&gt;true positive&lt;/i&gt; (richtig gefunden), &lt;i&gt;false positive&lt;/i&gt; (falsch gefunden) oder &lt;i&gt;miss&lt;/i&gt; (übersehen). Der Bericht ist eine JSON-Datei mit den Zahlen jeder Beschreibung. Zahlen, für die durch nichts zu teilen wäre, bleiben leer.&lt;/p&gt;</translation>
   </message>
   <message>
    <location filename="../processing/evaluate_layer.py" />
    <source>nothing to divide by</source>
-   <translation type="unfinished" />
+   <translation>nichts zum Teilen</translation>
   </message>
   <message>
    <location filename="../processing/evaluate_layer.py" />
@@ -1911,27 +1926,27 @@
   <message>
    <location filename="../processing/evaluate_layer.py" />
    <source>Give the phrase field of both layers, or of none.</source>
-   <translation type="unfinished" />
+   <translation>Geben Sie das Feld mit den Beschreibungen für beide Layer an oder für keinen.</translation>
   </message>
   <message>
    <location filename="../processing/evaluate_layer.py" />
    <source>found and there</source>
-   <translation type="unfinished" />
+   <translation>gefunden und vorhanden</translation>
   </message>
   <message>
    <location filename="../processing/evaluate_layer.py" />
    <source>found and not there</source>
-   <translation type="unfinished" />
+   <translation>gefunden, aber nicht vorhanden</translation>
   </message>
   <message>
    <location filename="../processing/evaluate_layer.py" />
    <source>there and not found</source>
-   <translation type="unfinished" />
+   <translation>vorhanden, aber nicht gefunden</translation>
   </message>
   <message>
    <location filename="../processing/evaluate_layer.py" />
    <source>A layer cannot be read; check that its source is there.</source>
-   <translation type="unfinished" />
+   <translation>Ein Layer ist nicht lesbar; prüfen Sie, ob seine Quelle vorhanden ist.</translation>
   </message>
   <message>
    <location filename="../processing/evaluate_layer.py" />
@@ -1991,62 +2006,62 @@
   <message>
    <location filename="../processing/export_samples.py" />
    <source>&lt;p&gt;Cuts a raster into chips and writes, for each phrase that polygons on a chip answer, a mask: PNG files, and a file &lt;i&gt;cases.jsonl&lt;/i&gt; that &lt;code&gt;rsrefseg train&lt;/code&gt; and &lt;code&gt;rsrefseg evaluate&lt;/code&gt; read.&lt;/p&gt;&lt;p&gt;All polygons of a phrase that lie on a chip answer it together, so a phrase such as &lt;i&gt;all buildings&lt;/i&gt; needs all of them drawn. Chips without polygons are left out.&lt;/p&gt;&lt;p&gt;&lt;b&gt;Kind&lt;/b&gt;: what the phrases ask for, by which figures are reported: from a field, or one for all. With &lt;i&gt;class&lt;/i&gt;, &lt;i&gt;colour&lt;/i&gt; or &lt;i&gt;material&lt;/i&gt;, training may turn and cut the pictures; leave it for phrases with left, right or largest.&lt;br&gt;&lt;b&gt;Ground resolution&lt;/b&gt;: metres per pixel of the chips; the raster's own pixels by default.&lt;/p&gt;</source>
-   <translation type="unfinished" />
+   <translation>&lt;p&gt;Schneidet ein Raster in Kacheln und schreibt für jede Beschreibung, auf die Polygone einer Kachel antworten, eine Maske: PNG-Dateien und eine Datei &lt;i&gt;cases.jsonl&lt;/i&gt;, die &lt;code&gt;rsrefseg train&lt;/code&gt; und &lt;code&gt;rsrefseg evaluate&lt;/code&gt; lesen.&lt;/p&gt;&lt;p&gt;Alle Polygone einer Beschreibung, die auf einer Kachel liegen, beantworten sie gemeinsam; für eine Beschreibung wie &lt;i&gt;all buildings&lt;/i&gt; müssen also alle eingezeichnet sein. Kacheln ohne Polygone werden ausgelassen.&lt;/p&gt;&lt;p&gt;&lt;b&gt;Art&lt;/b&gt;: wonach die Beschreibungen fragen; danach werden Zahlen berichtet. Aus einem Feld, oder eine für alle. Bei &lt;i&gt;class&lt;/i&gt;, &lt;i&gt;colour&lt;/i&gt; oder &lt;i&gt;material&lt;/i&gt; darf das Training die Bilder drehen und zuschneiden; lassen Sie das bei Beschreibungen mit left, right oder largest.&lt;br&gt;&lt;b&gt;Bodenauflösung&lt;/b&gt;: Meter je Pixel der Kacheln; standardmäßig die Pixel des Rasters.&lt;/p&gt;</translation>
   </message>
   <message>
    <location filename="../processing/export_samples.py" />
    <source>Labelled polygons</source>
-   <translation type="unfinished" />
+   <translation>Beschriftete Polygone</translation>
   </message>
   <message>
    <location filename="../processing/export_samples.py" />
    <source>Field with the phrases</source>
-   <translation type="unfinished" />
+   <translation>Feld mit den Beschreibungen</translation>
   </message>
   <message>
    <location filename="../processing/export_samples.py" />
    <source>Field with the kinds</source>
-   <translation type="unfinished" />
+   <translation>Feld mit den Arten</translation>
   </message>
   <message>
    <location filename="../processing/export_samples.py" />
    <source>Kind without a field</source>
-   <translation type="unfinished" />
+   <translation>Art ohne Feld</translation>
   </message>
   <message>
    <location filename="../processing/export_samples.py" />
    <source>Side of a chip [pixels]</source>
-   <translation type="unfinished" />
+   <translation>Seitenlänge einer Kachel [Pixel]</translation>
   </message>
   <message>
    <location filename="../processing/export_samples.py" />
    <source>Folder</source>
-   <translation type="unfinished" />
+   <translation>Ordner</translation>
   </message>
   <message>
    <location filename="../processing/export_samples.py" />
    <source>Cases file</source>
-   <translation type="unfinished" />
+   <translation>Datei der Beispiele</translation>
   </message>
   <message>
    <location filename="../processing/export_samples.py" />
    <source>Number of chips</source>
-   <translation type="unfinished" />
+   <translation>Anzahl der Kacheln</translation>
   </message>
   <message>
    <location filename="../processing/export_samples.py" />
    <source>Number of cases</source>
-   <translation type="unfinished" />
+   <translation>Anzahl der Beispiele</translation>
   </message>
   <message>
    <location filename="../processing/export_samples.py" />
    <source>The labelled polygons cannot be read; check their layer.</source>
-   <translation type="unfinished" />
+   <translation>Die beschrifteten Polygone sind nicht lesbar; prüfen Sie ihren Layer.</translation>
   </message>
   <message>
    <location filename="../processing/export_samples.py" />
    <source>{cases} cases on {chips} chips: {path}</source>
-   <translation type="unfinished" />
+   <translation>{cases} Beispiele auf {chips} Kacheln: {path}</translation>
   </message>
   <message>
    <location filename="../processing/probability_raster.py" />
@@ -2061,7 +2076,7 @@
   <message>
    <location filename="../processing/probability_raster.py" />
    <source>&lt;p&gt;Says for each place of a raster how likely a phrase such as &lt;i&gt;water&lt;/i&gt; is true there, from 0 to 1: for thresholds of your own, for combining with other rasters, or to see why something was found or missed.&lt;/p&gt;&lt;p&gt;The result is a GeoTIFF of one band (32-bit float, NaN where the raster has no data) in the raster's CRS. The extent may be of any size; there are no seams.&lt;/p&gt;&lt;p&gt;&lt;b&gt;Phrase&lt;/b&gt;: one phrase.&lt;br&gt;&lt;b&gt;Extent&lt;/b&gt;: what part of the layer is looked at; all of it by default.&lt;br&gt;&lt;b&gt;Ground resolution&lt;/b&gt;: metres per pixel at which the model looks; by default it chooses what suits it.&lt;/p&gt;</source>
-   <translation type="unfinished" />
+   <translation>&lt;p&gt;Sagt für jede Stelle eines Rasters, wie wahrscheinlich eine Beschreibung wie &lt;i&gt;water&lt;/i&gt; dort zutrifft, von 0 bis 1: für eigene Schwellwerte, zum Verrechnen mit anderen Rastern oder um zu sehen, warum etwas gefunden oder übersehen wurde.&lt;/p&gt;&lt;p&gt;Das Ergebnis ist ein GeoTIFF mit einem Kanal (32-Bit-Gleitkomma, NaN, wo das Raster keine Daten hat) im KBS des Rasters. Die Ausdehnung darf beliebig groß sein; es gibt keine Nähte.&lt;/p&gt;&lt;p&gt;&lt;b&gt;Beschreibung&lt;/b&gt;: eine einzige.&lt;br&gt;&lt;b&gt;Ausdehnung&lt;/b&gt;: welcher Teil des Layers angesehen wird; standardmäßig der ganze.&lt;br&gt;&lt;b&gt;Bodenauflösung&lt;/b&gt;: Meter je Pixel, mit denen das Modell hinsieht; standardmäßig wählt es, was ihm liegt.&lt;/p&gt;</translation>
   </message>
   <message>
    <location filename="../processing/probability_raster.py" />
@@ -2076,7 +2091,7 @@
   <message>
    <location filename="../processing/probability_raster.py" />
    <source>Give one phrase; several take one run each.</source>
-   <translation type="unfinished" />
+   <translation>Geben Sie eine Beschreibung an; mehrere brauchen je einen Lauf.</translation>
   </message>
   <message>
    <location filename="../processing/provider.py" />
@@ -2086,22 +2101,22 @@
   <message>
    <location filename="../processing/regularise_polygons.py" />
    <source>Regularise polygons</source>
-   <translation type="unfinished" />
+   <translation>Polygone begradigen</translation>
   </message>
   <message>
    <location filename="../processing/regularise_polygons.py" />
    <source>Gives outlines of buildings straight sides and right angles.</source>
-   <translation type="unfinished" />
+   <translation>Gibt Umrissen von Gebäuden gerade Seiten und rechte Winkel.</translation>
   </message>
   <message>
    <location filename="../processing/regularise_polygons.py" />
    <source>&lt;p&gt;Gives outlines that nearly have right angles, as those of buildings, straight sides and right angles along their main direction. What does not look built in right angles is only simplified; what would change too much is left as it was. The result is always valid; all fields are kept, and a field &lt;i&gt;area_m2&lt;/i&gt; is measured anew.&lt;/p&gt;&lt;p&gt;&lt;b&gt;Tolerance&lt;/b&gt;: how far an outline may move, in metres on the ground (in map units for a layer without a CRS); sides shorter than that go.&lt;/p&gt;</source>
-   <translation type="unfinished" />
+   <translation>&lt;p&gt;Gibt Umrissen, die beinahe rechte Winkel haben, etwa denen von Gebäuden, gerade Seiten und rechte Winkel entlang ihrer Hauptrichtung. Was nicht rechtwinklig gebaut aussieht, wird nur vereinfacht; was sich zu sehr ändern würde, bleibt, wie es war. Das Ergebnis ist immer gültig; alle Felder bleiben erhalten, und ein Feld &lt;i&gt;area_m2&lt;/i&gt; wird neu gemessen.&lt;/p&gt;&lt;p&gt;&lt;b&gt;Toleranz&lt;/b&gt;: wie weit sich ein Umriss verschieben darf, in Metern am Boden (in Karteneinheiten bei einem Layer ohne KBS); kürzere Seiten entfallen.&lt;/p&gt;</translation>
   </message>
   <message>
    <location filename="../processing/regularise_polygons.py" />
    <source>Tolerance [m]</source>
-   <translation type="unfinished" />
+   <translation>Toleranz [m]</translation>
   </message>
   <message>
    <location filename="../processing/regularise_polygons.py" />
@@ -2111,7 +2126,7 @@
   <message>
    <location filename="../processing/regularise_polygons.py" />
    <source>Regularised</source>
-   <translation type="unfinished" />
+   <translation>Begradigt</translation>
   </message>
   <message>
    <location filename="../processing/regularise_polygons.py" />
@@ -2130,18 +2145,13 @@
   </message>
   <message>
    <location filename="../processing/segment_by_phrase.py" />
-   <source>&lt;p&gt;Finds what a phrase says, such as &lt;i&gt;the red-roofed building left of the road&lt;/i&gt; or &lt;i&gt;all buildings&lt;/i&gt;, in a raster layer, and gives a polygon layer in the raster's CRS with score, area (m², on the ellipsoid) and provenance. Several phrases are separated by semicolons.&lt;/p&gt;&lt;p&gt;The layer is looked at as it is drawn on the map: bands, stretch and colours of its style count. Any raster that QGIS can draw will do, map services too.&lt;/p&gt;&lt;p&gt;&lt;b&gt;Extent&lt;/b&gt;: what part of the layer is looked at; all of it by default, however large it is.&lt;br&gt;&lt;b&gt;Only inside the polygons of&lt;/b&gt;: what is found is cut at their outlines; selected features only, if you say so.&lt;br&gt;&lt;b&gt;Ground resolution&lt;/b&gt;: metres per pixel at which the model looks; by default it chooses what suits it.&lt;br&gt;&lt;b&gt;Threshold&lt;/b&gt;: probability from which a pixel counts.&lt;br&gt;&lt;b&gt;Minimum area&lt;/b&gt; and &lt;b&gt;Simplification&lt;/b&gt;: smaller polygons are left out, outlines are made simpler within the tolerance.&lt;/p&gt;&lt;p&gt;The engine runs on this machine; nothing leaves it. It starts on first use and is shared with the RSRefSeg panel.&lt;/p&gt;</source>
-   <translation>&lt;p&gt;Findet in einem Rasterlayer, was eine (englische) Beschreibung sagt, etwa &lt;i&gt;the red-roofed building left of the road&lt;/i&gt; oder &lt;i&gt;all buildings&lt;/i&gt;, und gibt einen Polygonlayer im KBS des Rasters mit Güte, Fläche (m², auf dem Ellipsoid) und Herkunft. Mehrere Beschreibungen werden durch Semikolon getrennt.&lt;/p&gt;&lt;p&gt;Der Layer wird so gesehen, wie ihn die Karte zeichnet: Kanäle, Kontrast und Farben seines Stils zählen. Es geht jedes Raster, das QGIS zeichnen kann, auch Kartendienste.&lt;/p&gt;&lt;p&gt;&lt;b&gt;Ausdehnung&lt;/b&gt;: welcher Teil des Layers durchsucht wird; ohne Angabe der ganze, wie groß er auch ist.&lt;br&gt;&lt;b&gt;Nur innerhalb der Polygone von&lt;/b&gt;: Gefundenes wird an ihren Umrissen abgeschnitten; auf Wunsch nur gewählte Objekte.&lt;br&gt;&lt;b&gt;Bodenauflösung&lt;/b&gt;: Meter pro Pixel, mit denen das Modell sieht; ohne Angabe wählt es selbst.&lt;br&gt;&lt;b&gt;Schwellwert&lt;/b&gt;: Wahrscheinlichkeit, ab der ein Pixel zählt.&lt;br&gt;&lt;b&gt;Mindestfläche&lt;/b&gt; und &lt;b&gt;Vereinfachung&lt;/b&gt;: kleinere Polygone werden weggelassen, Umrisse innerhalb der Toleranz vereinfacht.&lt;/p&gt;&lt;p&gt;Die Engine läuft auf diesem Rechner; nichts verlässt ihn. Sie startet beim ersten Gebrauch und dient auch dem RSRefSeg-Bedienfeld.&lt;/p&gt;</translation>
+   <source>&lt;p&gt;Finds what a phrase says, such as &lt;i&gt;the red-roofed building left of the road&lt;/i&gt; or &lt;i&gt;all buildings&lt;/i&gt;, in a raster layer, and gives a polygon layer in the raster's CRS with score, area (m², on the ellipsoid) and provenance. Several phrases are separated by semicolons.&lt;/p&gt;&lt;p&gt;The layer is looked at as it is drawn on the map: bands, stretch and colours of its style count. Any raster that QGIS can draw will do, map services too.&lt;/p&gt;&lt;p&gt;&lt;b&gt;Extent&lt;/b&gt;: what part of the layer is looked at; all of it by default, however large it is.&lt;br&gt;&lt;b&gt;Only inside the polygons of&lt;/b&gt;: what is found is cut at their outlines; selected features only, if you say so.&lt;br&gt;&lt;b&gt;Ground resolution&lt;/b&gt;: metres per pixel at which the model looks; by default it chooses what suits it.&lt;br&gt;&lt;b&gt;Threshold&lt;/b&gt;: probability from which a pixel counts.&lt;br&gt;&lt;b&gt;Minimum area&lt;/b&gt; and &lt;b&gt;Simplification&lt;/b&gt;: smaller polygons are left out, outlines are made simpler within the tolerance.&lt;br&gt;&lt;b&gt;Right angles&lt;/b&gt;: corners are made square, as those of buildings are.&lt;br&gt;&lt;b&gt;Best guess where nothing matches&lt;/b&gt;: gives also what the model takes for no match.&lt;br&gt;&lt;b&gt;Only what is&lt;/b&gt;: keeps what lies so to the nearest feature of a layer of yours; left is west and above is north.&lt;br&gt;&lt;b&gt;Points&lt;/b&gt; and &lt;b&gt;box&lt;/b&gt;: point at what is meant, as clicks in the panel do; points are WKT, such as &lt;code&gt;CRS=EPSG:32633;MultiPoint((500000 5200000))&lt;/code&gt;, in the raster's CRS when they name none.&lt;/p&gt;&lt;p&gt;The engine starts on first use and is shared with the RSRefSeg panel. Nothing leaves this machine, unless the settings name an engine elsewhere.&lt;/p&gt;</source>
+   <translation>&lt;p&gt;Findet, was eine Beschreibung sagt, etwa &lt;i&gt;the red-roofed building left of the road&lt;/i&gt; oder &lt;i&gt;all buildings&lt;/i&gt;, in einem Rasterlayer und gibt einen Polygonlayer im KBS des Rasters mit Güte, Fläche (m², auf dem Ellipsoid) und Herkunft. Mehrere Beschreibungen werden durch Semikolons getrennt. Das mitgelieferte Modell versteht Englisch.&lt;/p&gt;&lt;p&gt;Der Layer wird so angesehen, wie er auf der Karte gezeichnet ist: Kanäle, Streckung und Farben seines Stils zählen. Jedes Raster, das QGIS zeichnen kann, ist recht, auch Kartendienste.&lt;/p&gt;&lt;p&gt;&lt;b&gt;Ausdehnung&lt;/b&gt;: welcher Teil des Layers angesehen wird; standardmäßig der ganze, so groß er auch ist.&lt;br&gt;&lt;b&gt;Nur innerhalb der Polygone von&lt;/b&gt;: Gefundenes wird an deren Umrissen abgeschnitten; auf Wunsch nur an gewählten Objekten.&lt;br&gt;&lt;b&gt;Bodenauflösung&lt;/b&gt;: Meter je Pixel, mit denen das Modell hinsieht; standardmäßig wählt es, was ihm liegt.&lt;br&gt;&lt;b&gt;Schwellwert&lt;/b&gt;: Wahrscheinlichkeit, ab der ein Pixel zählt.&lt;br&gt;&lt;b&gt;Mindestfläche&lt;/b&gt; und &lt;b&gt;Vereinfachung&lt;/b&gt;: kleinere Polygone entfallen, Umrisse werden innerhalb der Toleranz vereinfacht.&lt;br&gt;&lt;b&gt;Rechte Winkel&lt;/b&gt;: Ecken werden rechtwinklig, wie die von Gebäuden.&lt;br&gt;&lt;b&gt;Beste Vermutung, wo nichts passt&lt;/b&gt;: gibt auch, was das Modell für keinen Treffer hält.&lt;br&gt;&lt;b&gt;Nur was so liegt&lt;/b&gt;: behält, was so zum nächsten Objekt eines eigenen Layers liegt; links ist Westen und oben ist Norden.&lt;br&gt;&lt;b&gt;Punkte&lt;/b&gt; und &lt;b&gt;Rechteck&lt;/b&gt;: zeigen auf das Gemeinte, wie Klicks im Bedienfeld; Punkte sind WKT, etwa &lt;code&gt;CRS=EPSG:32633;MultiPoint((500000 5200000))&lt;/code&gt;, und ohne Angabe im KBS des Rasters.&lt;/p&gt;&lt;p&gt;Die Engine startet bei der ersten Verwendung und wird mit dem RSRefSeg-Bedienfeld geteilt. Nichts verlässt diesen Rechner, außer die Einstellungen nennen eine Engine anderswo.&lt;/p&gt;</translation>
   </message>
   <message>
    <location filename="../processing/segment_by_phrase.py" />
-   <source>Minimum area [m²]</source>
-   <translation>Mindestfläche [m²]</translation>
-  </message>
-  <message>
-   <location filename="../processing/segment_by_phrase.py" />
-   <source>Simplification [m]</source>
-   <translation>Vereinfachung [m]</translation>
+   <source>Best guess where nothing matches</source>
+   <translation>Beste Vermutung, wo nichts passt</translation>
   </message>
   <message>
    <location filename="../processing/segment_by_phrase.py" />
@@ -2151,7 +2161,7 @@
   <message>
    <location filename="../processing/segment_by_phrase.py" />
    <source>The style is not kept in the file: {why}</source>
-   <translation type="unfinished" />
+   <translation>Der Stil steht nicht in der Datei: {why}</translation>
   </message>
   <message>
    <location filename="../processing/segment_many.py" />
@@ -2166,17 +2176,17 @@
   <message>
    <location filename="../processing/segment_many.py" />
    <source>&lt;p&gt;Looks for each phrase in each raster and writes all polygons into one GeoPackage, with score, area, source and provenance, and with the layers' styles.&lt;/p&gt;&lt;p&gt;&lt;b&gt;Rasters&lt;/b&gt;: layers of the project, as they are drawn, or files; and all those in a &lt;b&gt;folder&lt;/b&gt; (not of folders in it). Each may be of any size. One that cannot be used is named and left out.&lt;br&gt;&lt;b&gt;Phrases&lt;/b&gt;: one on each line, or separated by semicolons; and those in a &lt;b&gt;field&lt;/b&gt; of a layer or table.&lt;br&gt;&lt;b&gt;Only inside the polygons of&lt;/b&gt;: what is found is cut at their outlines; rasters that they do not reach are left out.&lt;br&gt;&lt;b&gt;CRS&lt;/b&gt;: of the polygons; that of the first raster by default.&lt;br&gt;&lt;b&gt;Layers&lt;/b&gt;: one for all, coloured by its field “phrase”, or one for each phrase.&lt;/p&gt;</source>
-   <translation type="unfinished" />
+   <translation>&lt;p&gt;Sucht jede Beschreibung in jedem Raster und schreibt alle Polygone in ein GeoPackage, mit Güte, Fläche, Quelle und Herkunft und mit den Stilen der Layer.&lt;/p&gt;&lt;p&gt;&lt;b&gt;Raster&lt;/b&gt;: Layer des Projekts, wie sie gezeichnet werden, oder Dateien; dazu alle eines &lt;b&gt;Ordners&lt;/b&gt; (ohne Unterordner). Jedes darf beliebig groß sein. Eines, das nicht verwendbar ist, wird genannt und ausgelassen.&lt;br&gt;&lt;b&gt;Beschreibungen&lt;/b&gt;: eine je Zeile oder durch Semikolons getrennt; dazu die in einem &lt;b&gt;Feld&lt;/b&gt; eines Layers oder einer Tabelle.&lt;br&gt;&lt;b&gt;Nur innerhalb der Polygone von&lt;/b&gt;: Gefundenes wird an deren Umrissen abgeschnitten; Raster, die sie nicht berühren, werden ausgelassen.&lt;br&gt;&lt;b&gt;KBS&lt;/b&gt;: das der Polygone; standardmäßig das des ersten Rasters.&lt;br&gt;&lt;b&gt;Layer&lt;/b&gt;: einer für alle, gefärbt nach seinem Feld „phrase“, oder einer je Beschreibung.&lt;/p&gt;</translation>
   </message>
   <message>
    <location filename="../processing/segment_many.py" />
    <source>One for all phrases</source>
-   <translation type="unfinished" />
+   <translation>Einer für alle Beschreibungen</translation>
   </message>
   <message>
    <location filename="../processing/segment_many.py" />
    <source>One for each phrase</source>
-   <translation type="unfinished" />
+   <translation>Einer je Beschreibung</translation>
   </message>
   <message>
    <location filename="../processing/segment_many.py" />
@@ -2206,12 +2216,12 @@
   <message>
    <location filename="../processing/segment_many.py" />
    <source>Rasters looked at</source>
-   <translation type="unfinished" />
+   <translation>Durchsuchte Raster</translation>
   </message>
   <message>
    <location filename="../processing/segment_many.py" />
    <source>Rasters left out</source>
-   <translation type="unfinished" />
+   <translation>Ausgelassene Raster</translation>
   </message>
   <message>
    <location filename="../processing/segment_many.py" />
@@ -2236,17 +2246,47 @@
   <message>
    <location filename="../processing/segment_many.py" />
    <source>There is no phrase; type some, or choose a layer with a field of phrases.</source>
-   <translation type="unfinished" />
+   <translation>Es gibt keine Beschreibung; geben Sie welche ein oder wählen Sie einen Layer mit einem Feld voller Beschreibungen.</translation>
   </message>
   <message>
    <location filename="../processing/segment_many.py" />
    <source>Say which field of the layer holds the phrases.</source>
-   <translation type="unfinished" />
+   <translation>Geben Sie an, welches Feld des Layers die Beschreibungen enthält.</translation>
   </message>
   <message>
    <location filename="../processing/segment_many.py" />
    <source>“{phrase}”: {count} polygons</source>
-   <translation type="unfinished" />
+   <translation>„{phrase}“: {count} Polygone</translation>
+  </message>
+  <message>
+   <location filename="../processing/targets.py" />
+   <source>Distance for “within” [m]</source>
+   <translation>Abstand für „im Umkreis von“ [m]</translation>
+  </message>
+  <message>
+   <location filename="../processing/targets.py" />
+   <source>Points inside the target</source>
+   <translation>Punkte im Ziel</translation>
+  </message>
+  <message>
+   <location filename="../processing/targets.py" />
+   <source>Points outside the target</source>
+   <translation>Punkte außerhalb des Ziels</translation>
+  </message>
+  <message>
+   <location filename="../processing/targets.py" />
+   <source>Box around the target</source>
+   <translation>Rechteck um das Ziel</translation>
+  </message>
+  <message>
+   <location filename="../processing/targets.py" />
+   <source>Only what is</source>
+   <translation>Nur was so liegt</translation>
+  </message>
+  <message>
+   <location filename="../processing/targets.py" />
+   <source>Layer that this is about</source>
+   <translation>Vergleichslayer dafür</translation>
   </message>
   <message>
    <location filename="../settings.py" />
@@ -2266,7 +2306,7 @@
   <message>
    <location filename="../tasks/calls.py" />
    <source>The engine ended unexpectedly; it starts anew and tries again…</source>
-   <translation type="unfinished" />
+   <translation>Die Engine endete unerwartet; sie startet neu und versucht es noch einmal…</translation>
   </message>
   <message>
    <location filename="../tasks/delivery.py" />
@@ -2281,7 +2321,7 @@
   <message>
    <location filename="../tasks/delivery.py" />
    <source>The extent has {count} million pixels, and an engine elsewhere takes {limit} million at once; choose a smaller extent or a coarser ground resolution, or use the engine on this machine.</source>
-   <translation type="unfinished" />
+   <translation>Die Ausdehnung hat {count} Millionen Pixel, und eine entfernte Engine nimmt {limit} Millionen auf einmal an; wählen Sie eine kleinere Ausdehnung oder eine gröbere Bodenauflösung, oder verwenden Sie die Engine auf diesem Rechner.</translation>
   </message>
   <message>
    <location filename="../tasks/encode.py" />
@@ -2316,7 +2356,7 @@
   <message>
    <location filename="../tasks/heat.py" />
    <source>{path} cannot be written ({why}); free some room or choose another folder.</source>
-   <translation type="unfinished" />
+   <translation>{path} ist nicht beschreibbar ({why}); schaffen Sie Platz oder wählen Sie einen anderen Ordner.</translation>
   </message>
   <message>
    <location filename="../tasks/install.py" />
@@ -2336,42 +2376,42 @@
   <message>
    <location filename="../tasks/many.py" />
    <source>it cannot be read; check the file.</source>
-   <translation type="unfinished" />
+   <translation>es ist nicht lesbar; prüfen Sie die Datei.</translation>
   </message>
   <message>
    <location filename="../tasks/many.py" />
    <source>There is no raster; choose some, or a folder of them.</source>
-   <translation type="unfinished" />
+   <translation>Es gibt kein Raster; wählen Sie welche oder einen Ordner mit Rastern.</translation>
   </message>
   <message>
    <location filename="../tasks/many.py" />
    <source>it has no CRS while others have one; set its CRS in the layer's properties.</source>
-   <translation type="unfinished" />
+   <translation>es hat kein KBS, während andere eines haben; setzen Sie es in den Layereigenschaften.</translation>
   </message>
   <message>
    <location filename="../tasks/many.py" />
    <source>There is no raster in {folder}; choose another folder.</source>
-   <translation type="unfinished" />
+   <translation>In {folder} ist kein Raster; wählen Sie einen anderen Ordner.</translation>
   </message>
   <message>
    <location filename="../tasks/many.py" />
    <source>The folder {folder} cannot be read; choose another.</source>
-   <translation type="unfinished" />
+   <translation>Der Ordner {folder} ist nicht lesbar; wählen Sie einen anderen.</translation>
   </message>
   <message>
    <location filename="../tasks/many.py" />
    <source>“{name}” is left out: {why}</source>
-   <translation type="unfinished" />
+   <translation>„{name}“ wird ausgelassen: {why}</translation>
   </message>
   <message>
    <location filename="../tasks/many.py" />
    <source>its polygons cannot be expressed in {crs}; choose another CRS.</source>
-   <translation type="unfinished" />
+   <translation>seine Polygone lassen sich nicht in {crs} ausdrücken; wählen Sie ein anderes KBS.</translation>
   </message>
   <message>
    <location filename="../tasks/regularise.py" />
    <source>Straightening…</source>
-   <translation type="unfinished" />
+   <translation>Umrisse werden begradigt…</translation>
   </message>
   <message>
    <location filename="../tasks/reshape.py" />
@@ -2381,22 +2421,22 @@
   <message>
    <location filename="../tasks/samples.py" />
    <source>Writing chips…</source>
-   <translation type="unfinished" />
+   <translation>Kacheln werden geschrieben…</translation>
   </message>
   <message>
    <location filename="../tasks/samples.py" />
    <source>No polygon with a phrase lies on the raster; check the layers' CRS and field.</source>
-   <translation type="unfinished" />
+   <translation>Kein Polygon mit einer Beschreibung liegt auf dem Raster; prüfen Sie KBS und Feld der Layer.</translation>
   </message>
   <message>
    <location filename="../tasks/samples.py" />
    <source>“{name}” has no pixels of its own; give a ground resolution.</source>
-   <translation type="unfinished" />
+   <translation>„{name}“ hat keine eigenen Pixel; geben Sie eine Bodenauflösung an.</translation>
   </message>
   <message>
    <location filename="../tasks/samples.py" />
    <source>{path} is there already; choose another folder.</source>
-   <translation type="unfinished" />
+   <translation>{path} gibt es schon; wählen Sie einen anderen Ordner.</translation>
   </message>
   <message>
    <location filename="../tasks/scene.py" />
@@ -2406,7 +2446,7 @@
   <message>
    <location filename="../tasks/scene.py" />
    <source>The engine does not say what model it has; repair it in the plugin's settings.</source>
-   <translation type="unfinished" />
+   <translation>Die Engine sagt nicht, welches Modell sie hat; reparieren Sie sie in den Einstellungen des Plugins.</translation>
   </message>
   <message>
    <location filename="../tasks/scene.py" />
@@ -2430,6 +2470,16 @@
   </message>
   <message>
    <location filename="../tasks/sentences.py" />
+   <source>Nothing here matches “{phrase}” well enough (likelihood of a match: {percent} %).</source>
+   <translation>Nichts hier passt gut genug zu „{phrase}“ (Wahrscheinlichkeit eines Treffers: {percent} %).</translation>
+  </message>
+  <message>
+   <location filename="../tasks/sentences.py" />
+   <source>Nothing here matches “{phrase}” (likelihood of a match: {percent} %).</source>
+   <translation>Nichts hier passt zu „{phrase}“ (Wahrscheinlichkeit eines Treffers: {percent} %).</translation>
+  </message>
+  <message>
+   <location filename="../tasks/sentences.py" />
    <source>1 polygon</source>
    <translation>1 Polygon</translation>
   </message>
@@ -2437,11 +2487,6 @@
    <location filename="../tasks/sentences.py" />
    <source>“{phrase}”: {what}</source>
    <translation>„{phrase}“: {what}</translation>
-  </message>
-  <message>
-   <location filename="../tasks/sentences.py" />
-   <source>Nothing here matches “{phrase}”</source>
-   <translation>Hier passt nichts zu „{phrase}“</translation>
   </message>
   <message>
    <location filename="../tasks/sentences.py" />
@@ -2465,8 +2510,8 @@
   </message>
   <message>
    <location filename="../tasks/sentences.py" />
-   <source> (likelihood of a match: {percent} %)</source>
-   <translation> (Wahrscheinlichkeit eines Treffers: {percent} %)</translation>
+   <source>Nothing here matches “{phrase}”.</source>
+   <translation>Nichts hier passt zu „{phrase}“.</translation>
   </message>
   <message>
    <location filename="../tasks/sentences.py" />

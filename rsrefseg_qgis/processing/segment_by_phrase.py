@@ -79,7 +79,7 @@ class SegmentByPhrase(ShapedAlgorithm):
             "<b>Right angles</b>: corners are made square, as those of buildings are.<br>"
             "<b>Best guess where nothing matches</b>: gives also what the model takes for no "
             "match.<br>"
-            "<b>Only what lies</b>: keeps what lies so to the nearest feature of a layer of "
+            "<b>Only what is</b>: keeps what lies so to the nearest feature of a layer of "
             "yours; left is west and above is north.<br>"
             "<b>Points</b> and <b>box</b>: point at what is meant, as clicks in the panel do; "
             "points are WKT, such as <code>CRS=EPSG:32633;MultiPoint((500000 5200000))</code>, "

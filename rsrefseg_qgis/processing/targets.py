@@ -54,7 +54,7 @@ def add_targets(algorithm: RSRefSegAlgorithm) -> None:
 def _add_relation(algorithm: RSRefSegAlgorithm) -> None:
     names = [tr("Anywhere"), *(relation_name(relation) for relation in Relation)]
     algorithm.add_advanced(
-        QgsProcessingParameterEnum(RELATION, tr("Only what lies"), names, defaultValue=0)
+        QgsProcessingParameterEnum(RELATION, tr("Only what is"), names, defaultValue=0)
     )
     algorithm.add_advanced(
         QgsProcessingParameterVectorLayer(
