@@ -34,6 +34,11 @@ def tr(text: str) -> str:
     return str(QCoreApplication.translate("RSRefSeg", text))
 
 
+def quoted(text: str) -> str:
+    """A text in the quotation marks of the user's language."""
+    return tr("“{text}”").format(text=text)
+
+
 class RsRefSegPluginError(Exception):
     """Base of all errors that the plugin raises on purpose; ``str(error)`` is for the user."""
 

@@ -104,9 +104,10 @@ def compile_file(path: Path) -> None:
         raise SystemExit(
             "texts: lrelease is missing; run `make texts`, or install qttools5-dev-tools."
         )
-    target = path.with_suffix(".qm")
-    command = [tool, "-silent", "-nounfinished", str(path), "-qm", str(target)]
+    part = path.with_suffix(".part")
+    command = [tool, "-silent", "-nounfinished", str(path), "-qm", str(part)]
     subprocess.run(command, check=True)
+    part.replace(path.with_suffix(".qm"))  # a QGIS that runs reads the one before
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from rsrefseg_qgis.engine.install import Installer
 from rsrefseg_qgis.engine.manager import EngineManager, EngineState
 from rsrefseg_qgis.engine.wire import Health
 from rsrefseg_qgis.errors import tr
+from rsrefseg_qgis.tasks.engine_words import in_users_language
 
 from .state import EngineStatus, EngineView, PanelState
 from .wording import size_text
@@ -87,14 +88,15 @@ class EngineWatch(QObject):
 
 def ready_view(health: Health) -> EngineView:
     """What to show of an engine that is ready."""
-    cached = ""
+    cached = why = ""
     details = [tr("Engine {version}").format(version=health.engine_version)]
     if health.model is not None:
         details.append(tr("Model: {name}").format(name=health.model.name))
     if health.device is not None:
+        why = in_users_language(health.device.why)
         details.append(
             tr("Device: {name}, {precision}. {why}").format(
-                name=health.device.name, precision=health.device.precision, why=health.device.why
+                name=health.device.name, precision=health.device.precision, why=why
             )
         )
     if health.cache is not None:
@@ -112,7 +114,7 @@ def ready_view(health: Health) -> EngineView:
         EngineStatus.READY,
         model=health.model.name if health.model else "",
         device=_short_device(health),
-        why=health.device.why if health.device else "",
+        why=why,
         cached=cached,
         details=tuple(details),
         examples=health.model.vocabulary_examples if health.model else (),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qgis.PyQt.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-from rsrefseg_qgis.errors import tr
+from rsrefseg_qgis.errors import quoted, tr
 from rsrefseg_qgis.layers.geopackage import ExportMode, tables_in
 
 
@@ -58,14 +58,14 @@ def ask_mode(parent: QWidget | None, path: Path, tables: list[str]) -> ExportMod
     box.setWindowTitle(tr("Export to GeoPackage"))
     box.setText(tr("{name} is there already.").format(name=path.name))
     box.setInformativeText(
-        tr("Layers in it: {layers}.").format(layers=", ".join(f"“{name}”" for name in there))
+        tr("Layers in it: {layers}.").format(layers=", ".join(quoted(name) for name in there))
         if there
         else tr("It has no layers that can be read.")
     )
     role = QMessageBox.ButtonRole.AcceptRole
     choices = {}
     if clash:
-        named = f"“{clash[0]}”"
+        named = quoted(clash[0])
         append = tr("Append to {layer}").format(layer=named)
         replace = tr("Replace {layer}").format(layer=named)
         choices[box.addButton(append, role)] = ExportMode.APPEND

@@ -44,7 +44,7 @@ class ExtentChooser(QWidget):
         self.combo.setAccessibleName(tr("Extent"))
         self.combo.setToolTip(tr("What part of the raster is looked at"))
         self.combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.combo.setMinimumContentsLength(8)
+        self.combo.setMinimumContentsLength(15)
         self.combo.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )

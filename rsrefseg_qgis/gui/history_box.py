@@ -13,7 +13,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from rsrefseg_qgis.errors import tr
+from rsrefseg_qgis.errors import quoted, tr
 from rsrefseg_qgis.layers.provenance import RunRecord
 from rsrefseg_qgis.layers.relations import Relation, relation_text
 
@@ -126,7 +126,7 @@ def run_details(record: RunRecord) -> str:
         lines.append(tr("Right angles"))
     if record.relation in {relation.value for relation in Relation}:
         related = relation_text(Relation(record.relation)).format(
-            layer=f"“{record.related_name}”", distance=locale.toString(record.related_m, "f", 1)
+            layer=quoted(record.related_name), distance=locale.toString(record.related_m, "f", 1)
         )
         lines.append(tr("Only what is {relation}").format(relation=related))
     if record.points or record.box:

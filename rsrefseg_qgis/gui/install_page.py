@@ -272,7 +272,7 @@ class InstallPage(QDialog):
         self.progress_bar.setRange(0, 100 if view.fraction > 0 else 0)
         percent = round(100 * view.fraction)
         self.progress_bar.setValue(percent)
-        done = tr("{percent} %").format(percent=percent)
+        done = tr("{percent}%").format(percent=percent)
         self.progress_label.setText(f"{done} · {view.message}" if percent else view.message)
         self._show()
 

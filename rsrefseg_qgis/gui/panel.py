@@ -175,6 +175,7 @@ class Panel(QgsDockWidget):
         self.extent = ExtentChooser(canvas)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.setHorizontalSpacing(9)
         form.setVerticalSpacing(6)
         form.addRow(tr("Raster"), self.raster_combo)

@@ -360,6 +360,11 @@
   </message>
   <message>
    <location filename="../errors.py" />
+   <source>“{text}”</source>
+   <translation>„{text}“</translation>
+  </message>
+  <message>
+   <location filename="../errors.py" />
    <source>Cancelled.</source>
    <translation>Abgebrochen.</translation>
   </message>
@@ -875,8 +880,8 @@
   </message>
   <message>
    <location filename="../gui/install_page.py" />
-   <source>{percent} %</source>
-   <translation>{percent} %</translation>
+   <source>{percent}%</source>
+   <translation>{percent} %</translation>
   </message>
   <message>
    <location filename="../gui/install_page.py" />
@@ -2329,6 +2334,46 @@
    <translation>Bild wird ausgewertet…</translation>
   </message>
   <message>
+   <location filename="../tasks/engine_words.py" />
+   <source>An NVIDIA or AMD GPU is available to torch.</source>
+   <translation>Eine GPU von NVIDIA oder AMD steht PyTorch zur Verfügung.</translation>
+  </message>
+  <message>
+   <location filename="../tasks/engine_words.py" />
+   <source>Apple's GPU is available to torch.</source>
+   <translation>Die GPU von Apple steht PyTorch zur Verfügung.</translation>
+  </message>
+  <message>
+   <location filename="../tasks/engine_words.py" />
+   <source>The installed torch is a build for the CPU, so no GPU is looked for.</source>
+   <translation>Das installierte PyTorch ist für den Prozessor gebaut, eine GPU wird daher nicht gesucht.</translation>
+  </message>
+  <message>
+   <location filename="../tasks/engine_words.py" />
+   <source>Torch finds no GPU: either there is none, or its driver does not fit this torch.</source>
+   <translation>PyTorch findet keine GPU: entweder gibt es keine, oder ihr Treiber passt nicht zu diesem PyTorch.</translation>
+  </message>
+  <message>
+   <location filename="../tasks/engine_words.py" />
+   <source>It was asked for.</source>
+   <translation>So ist es eingestellt.</translation>
+  </message>
+  <message>
+   <location filename="../tasks/engine_words.py" />
+   <source>Looking at the extent.</source>
+   <translation>Die Ausdehnung wird angesehen.</translation>
+  </message>
+  <message>
+   <location filename="../tasks/engine_words.py" />
+   <source>Drawing the polygons.</source>
+   <translation>Die Polygone werden gezeichnet.</translation>
+  </message>
+  <message>
+   <location filename="../tasks/engine_words.py" />
+   <source>Done.</source>
+   <translation>Fertig.</translation>
+  </message>
+  <message>
    <location filename="../tasks/evaluate.py" />
    <source>Comparing…</source>
    <translation>Vergleich läuft…</translation>
@@ -2470,13 +2515,13 @@
   </message>
   <message>
    <location filename="../tasks/sentences.py" />
-   <source>Nothing here matches “{phrase}” well enough (likelihood of a match: {percent} %).</source>
-   <translation>Nichts hier passt gut genug zu „{phrase}“ (Wahrscheinlichkeit eines Treffers: {percent} %).</translation>
+   <source>Nothing here matches “{phrase}” well enough (likelihood of a match: {percent}%).</source>
+   <translation>Nichts hier passt gut genug zu „{phrase}“ (Wahrscheinlichkeit eines Treffers: {percent} %).</translation>
   </message>
   <message>
    <location filename="../tasks/sentences.py" />
-   <source>Nothing here matches “{phrase}” (likelihood of a match: {percent} %).</source>
-   <translation>Nichts hier passt zu „{phrase}“ (Wahrscheinlichkeit eines Treffers: {percent} %).</translation>
+   <source>Nothing here matches “{phrase}” (likelihood of a match: {percent}%).</source>
+   <translation>Nichts hier passt zu „{phrase}“ (Wahrscheinlichkeit eines Treffers: {percent} %).</translation>
   </message>
   <message>
    <location filename="../tasks/sentences.py" />

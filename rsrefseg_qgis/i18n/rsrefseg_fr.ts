@@ -360,6 +360,11 @@
   </message>
   <message>
    <location filename="../errors.py" />
+   <source>“{text}”</source>
+   <translation>« {text} »</translation>
+  </message>
+  <message>
+   <location filename="../errors.py" />
    <source>Cancelled.</source>
    <translation>Annulé.</translation>
   </message>
@@ -875,8 +880,8 @@
   </message>
   <message>
    <location filename="../gui/install_page.py" />
-   <source>{percent} %</source>
-   <translation>{percent} %</translation>
+   <source>{percent}%</source>
+   <translation>{percent} %</translation>
   </message>
   <message>
    <location filename="../gui/install_page.py" />
@@ -2329,6 +2334,46 @@
    <translation>Encodage…</translation>
   </message>
   <message>
+   <location filename="../tasks/engine_words.py" />
+   <source>An NVIDIA or AMD GPU is available to torch.</source>
+   <translation>Un GPU NVIDIA ou AMD est disponible pour PyTorch.</translation>
+  </message>
+  <message>
+   <location filename="../tasks/engine_words.py" />
+   <source>Apple's GPU is available to torch.</source>
+   <translation>Le GPU d'Apple est disponible pour PyTorch.</translation>
+  </message>
+  <message>
+   <location filename="../tasks/engine_words.py" />
+   <source>The installed torch is a build for the CPU, so no GPU is looked for.</source>
+   <translation>Le PyTorch installé est fait pour le processeur, aucun GPU n'est donc recherché.</translation>
+  </message>
+  <message>
+   <location filename="../tasks/engine_words.py" />
+   <source>Torch finds no GPU: either there is none, or its driver does not fit this torch.</source>
+   <translation>PyTorch ne trouve pas de GPU : soit il n'y en a pas, soit son pilote ne convient pas à ce PyTorch.</translation>
+  </message>
+  <message>
+   <location filename="../tasks/engine_words.py" />
+   <source>It was asked for.</source>
+   <translation>C'est ce qui est demandé.</translation>
+  </message>
+  <message>
+   <location filename="../tasks/engine_words.py" />
+   <source>Looking at the extent.</source>
+   <translation>Examen de l'emprise.</translation>
+  </message>
+  <message>
+   <location filename="../tasks/engine_words.py" />
+   <source>Drawing the polygons.</source>
+   <translation>Dessin des polygones.</translation>
+  </message>
+  <message>
+   <location filename="../tasks/engine_words.py" />
+   <source>Done.</source>
+   <translation>Terminé.</translation>
+  </message>
+  <message>
    <location filename="../tasks/evaluate.py" />
    <source>Comparing…</source>
    <translation>Comparaison…</translation>
@@ -2470,13 +2515,13 @@
   </message>
   <message>
    <location filename="../tasks/sentences.py" />
-   <source>Nothing here matches “{phrase}” well enough (likelihood of a match: {percent} %).</source>
-   <translation>Rien ici ne correspond assez bien à « {phrase} » (probabilité d'une correspondance : {percent} %).</translation>
+   <source>Nothing here matches “{phrase}” well enough (likelihood of a match: {percent}%).</source>
+   <translation>Rien ici ne correspond assez bien à « {phrase} » (probabilité d'une correspondance : {percent} %).</translation>
   </message>
   <message>
    <location filename="../tasks/sentences.py" />
-   <source>Nothing here matches “{phrase}” (likelihood of a match: {percent} %).</source>
-   <translation>Rien ici ne correspond à « {phrase} » (probabilité d'une correspondance : {percent} %).</translation>
+   <source>Nothing here matches “{phrase}” (likelihood of a match: {percent}%).</source>
+   <translation>Rien ici ne correspond à « {phrase} » (probabilité d'une correspondance : {percent} %).</translation>
   </message>
   <message>
    <location filename="../tasks/sentences.py" />

@@ -84,8 +84,8 @@ class SegmentByPhrase(ShapedAlgorithm):
             "<b>Points</b> and <b>box</b>: point at what is meant, as clicks in the panel do; "
             "points are WKT, such as <code>CRS=EPSG:32633;MultiPoint((500000 5200000))</code>, "
             "in the raster's CRS when they name none.</p>"
-            "<p>The engine starts on first use and is shared with the RSRefSeg panel. Nothing leaves "
-            "this machine, unless the settings name an engine elsewhere.</p>"
+            "<p>The engine starts on first use and is shared with the RSRefSeg panel. Nothing "
+            "leaves this machine, unless the settings name an engine elsewhere.</p>"
         )
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:

@@ -28,6 +28,7 @@ from rsrefseg_qgis.layers.snapshot import LayerSnapshot, crs_wkt
 from .base import BaseTask, Monitor
 from .calls import once_more, segment_call
 from .delivery import Pixels, delivered
+from .engine_words import in_users_language
 from .prompts import Prompts
 from .relate import keep_related
 
@@ -180,7 +181,9 @@ def _segment(job: SegmentJob, manager: EngineManager, monitor: Monitor) -> Segme
 
 def _pass_on(event: Event, monitor: Monitor) -> None:
     if event.kind == "progress" and not monitor.cancelled():
-        monitor.report(READ_TO + (ENGINE_TO - READ_TO) * event.fraction, event.message)
+        monitor.report(
+            READ_TO + (ENGINE_TO - READ_TO) * event.fraction, in_users_language(event.message)
+        )
 
 
 def _phrase_answer(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from qgis.PyQt.QtCore import QLocale
 
-from rsrefseg_qgis.errors import tr
+from rsrefseg_qgis.errors import quoted, tr
 
 from .segment import PhraseAnswer
 
@@ -53,16 +53,16 @@ def nothing_text(answer: PhraseAnswer) -> str:
         return tr("Nothing here matches “{phrase}”.").format(phrase=answer.record.phrase)
     # the model may ask for more than one chance in two
     text = (
-        tr("Nothing here matches “{phrase}” well enough (likelihood of a match: {percent} %).")
+        tr("Nothing here matches “{phrase}” well enough (likelihood of a match: {percent}%).")
         if presence >= EVEN
-        else tr("Nothing here matches “{phrase}” (likelihood of a match: {percent} %).")
+        else tr("Nothing here matches “{phrase}” (likelihood of a match: {percent}%).")
     )
     return text.format(phrase=answer.record.phrase, percent=round(100 * presence))
 
 
 def unknown_text(words: tuple[str, ...]) -> str:
     """Which words the model does not know."""
-    named = ", ".join(f"“{word}”" for word in words)
+    named = ", ".join(quoted(word) for word in words)
     if len(words) == 1:
         return tr("{word} is not in this model's vocabulary.").format(word=named)
     return tr("{words} are not in this model's vocabulary.").format(words=named)

@@ -34,6 +34,7 @@ UITheme={theme}
 [locale]
 overrideFlag={override}
 userLocale={language}
+globalLocale={language}
 
 [rsrefseg]
 engine\\start_timeout_s=600

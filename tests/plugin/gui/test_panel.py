@@ -82,7 +82,7 @@ def test_nothing_and_unknown_words_are_said(window: Any, scene: Path) -> None:
     window.wait()
     assert results() == []
     (text,) = window.messages
-    assert "3 %" in text
+    assert "3%" in text
     shown = window.panel.result_label.text()
     assert text in shown
     assert "“zzheliport” is not in this model's vocabulary" in shown
