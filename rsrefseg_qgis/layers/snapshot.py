@@ -272,7 +272,7 @@ def without_secrets(source: str) -> str:
 
 
 def _own_size(provider: QgsRasterDataProvider) -> tuple[int, int] | None:
-    has_size = provider.capabilities() & int(QgsRasterInterface.Capability.Size)
+    has_size = provider.capabilities() & QgsRasterInterface.Capability.Size
     width, height = provider.xSize(), provider.ySize()
     return (width, height) if has_size and width > 0 and height > 0 else None
 
