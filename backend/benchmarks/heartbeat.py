@@ -2,7 +2,8 @@
 
 Runs the real QGIS desktop on a virtual screen (tests/e2e/desktop), with a timer that wants to tick
 every 5 ms. What counts is the longest time between two ticks, less what the main thread waited for
-a processor that other programs had; its own work and the clock are shown beside it.
+a processor that other programs had. On a busy machine it may have waited for a thread that waited:
+so there are two bounds, which are the same on a quiet one. Own work and the clock are beside them.
 
     python backend/benchmarks/heartbeat.py
 """
@@ -30,24 +31,27 @@ def main() -> int:
     if run.returncode:
         return 1
     pieces = json.loads((folder / "heartbeat.json").read_text())
-    print(f"{'main thread, longest':<32}{'blocked':>10}{'own work':>10}{'clock':>10}")
+    print(
+        f"{'main thread, longest':<32}{'at least':>10}{'at most':>10}{'own work':>10}{'clock':>10}"
+    )
     for name, piece in pieces.items():
-        figures = (piece[key] * 1e3 for key in ("blocked_s", "cpu_s", "wall_s"))
+        figures = (piece[key] * 1e3 for key in ("sure_s", "blocked_s", "cpu_s", "wall_s"))
         print(f"{name:<32}" + "".join(f"{figure:>7.0f} ms" for figure in figures))
-    longest = max(piece["blocked_s"] for name, piece in pieces.items() if name != QUIET)
+    working = [piece for name, piece in pieces.items() if name != QUIET]
+    least, most = (max(piece[key] for piece in working) for key in ("sure_s", "blocked_s"))
     report = {
         "machine": platform.processor() or platform.machine(),
         "pieces": pieces,
         "limit_s": LIMIT_S,
-        "ratios": {"longest_over_limit": longest / LIMIT_S},
+        "ratios": {"longest_over_limit": most / LIMIT_S},
     }
     (OUT / "heartbeat.json").write_text(json.dumps(report, indent=1))
-    good = longest <= LIMIT_S
-    print(
-        f"longest while working: {longest * 1e3:.0f} ms, at most {LIMIT_S * 1e3:.0f} ms: ", end=""
-    )
-    print("OK" if good else "missed")
-    return 0 if good else 1
+    said = "OK" if most <= LIMIT_S else "missed"
+    if least <= LIMIT_S < most:
+        said = "the machine is too busy to tell"
+    figures = f"{least * 1e3:.0f} to {most * 1e3:.0f} ms, at most {LIMIT_S * 1e3:.0f} ms"
+    print(f"longest while working: {figures}: {said}")
+    return 0 if most <= LIMIT_S else 1
 
 
 if __name__ == "__main__":

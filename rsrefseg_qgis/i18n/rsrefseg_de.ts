@@ -1656,7 +1656,7 @@
   <message>
    <location filename="../layers/relations.py" />
    <source>within</source>
-   <translation>im Umkreis von</translation>
+   <translation>im Umkreis</translation>
   </message>
   <message>
    <location filename="../layers/relations.py" />
@@ -2266,7 +2266,7 @@
   <message>
    <location filename="../processing/targets.py" />
    <source>Distance for “within” [m]</source>
-   <translation>Abstand für „im Umkreis von“ [m]</translation>
+   <translation>Abstand für „im Umkreis“ [m]</translation>
   </message>
   <message>
    <location filename="../processing/targets.py" />

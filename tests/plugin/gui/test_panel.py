@@ -354,3 +354,15 @@ def test_selected_features_are_the_extent(window: Any, scene: Path) -> None:
     window.wait()
     (result,) = [layer for layer in results() if layer is not areas]
     assert bounds(result) == pytest.approx((left, bottom, left + 3.0, top), abs=1e-3)
+
+
+def test_how_the_engine_is_can_be_seen_in_a_low_window(window: Any, scene: Path) -> None:
+    window.add_raster(scene)
+    window.panel.extent.set_mode(ExtentMode.LAYER)
+    window.ask("red; roof")
+    window.wait()
+    window.panel.setFloating(True)
+    window.panel.resize(300, 320)
+    window.qtbot.waitUntil(lambda: window.panel.scroll.verticalScrollBar().maximum() > 0)
+    shown = window.panel.engine_line.visibleRegion().boundingRect()
+    assert shown == window.panel.engine_line.rect()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from qgis.core import (
 
 from rsrefseg_qgis.engine.manager import EngineManager
 from rsrefseg_qgis.layers.result_file import tables_for
+from rsrefseg_qgis.processing.provider import RSRefSegProvider
 from tests.plugin import rasters
 from tests.plugin.processing.conftest import Feedback
 
@@ -213,3 +215,21 @@ def test_names_of_tables() -> None:
     assert [table.name for table in one[:3]] == ["Water", "water 2", "_gpkg_x"]
     assert len(one[3].name) == 60
     assert tables_for(["a", "b"], one_each=False)[0].phrases == ("a", "b")
+
+
+def test_shape_reaches_the_engine(
+    qgis_processing: None, blob_manager: EngineManager, folder: Path, tmp_path: Path
+) -> None:
+    import processing
+
+    provider = RSRefSegProvider(blob_manager)
+    QgsApplication.processingRegistry().addProvider(provider)
+    shape = {"THRESHOLD": 0.4, "MIN_AREA": 2.0, "SIMPLIFY": 0.5, "RIGHT_ANGLES": True}
+    call = {"FOLDER": str(folder), "PHRASES": "red", "OUTPUT": str(tmp_path / "o.gpkg"), **shape}
+    try:
+        processing.run("rsrefseg:segmentmany", {**call, "LOAD": False})
+    finally:
+        QgsApplication.processingRegistry().removeProvider(provider)
+    seen = json.loads(blob_manager.ensure()._call("GET", "/v1/seen"))["segments"]
+    keys = ("threshold", "min_area_m2", "simplify_m", "right_angles")
+    assert [tuple(asked[key] for key in keys) for asked in seen] == [(0.4, 2.0, 0.5, True)] * 2
