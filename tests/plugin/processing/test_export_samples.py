@@ -39,7 +39,7 @@ for record in read_cases(Path(sys.argv[1])):
     assert image.shape[:2] == mask.shape
     rows.append([record.phrase, record.kind, record.source, int((mask > 0).sum()),
                  image[mask > 0].mean(axis=0).tolist()])
-picture, questions = RealImages((sys.argv[1],), 128).draw(np.random.default_rng(0), 4)
+picture, questions = RealImages((sys.argv[1],), 128).draw(np.random.default_rng(0), 4, 32)
 assert picture.shape == (128, 128, 3) and questions
 print(json.dumps(rows))
 """
