@@ -90,7 +90,38 @@ def load(report: dict[str, Any]) -> str:
     return f"| What | Number |\n| --- | ---: |\n{table}"
 
 
-TABLES: dict[str, Callable[[dict[str, Any]], str]] = {"interactive": interactive, "load": load}
+def model(report: dict[str, Any]) -> str:
+    """What the model's two steps take, and what encoding once gains over encoding each time."""
+    machine, figures = report["machine"], report["figures"]
+    device = "" if machine["device"] == "cpu" else f", {machine['device']}"
+    lines = [
+        f"`{report['preset']}` with random weights on {machine['cpu']}, {machine['threads']} "
+        f"threads, {machine['memory_gb']} GB{device}, torch {machine['torch']}, load before the "
+        f"start {machine['load_before']}.",
+        "",
+        "| Step | " + " | ".join(figures) + " |",
+        "| --- |" + " ---: |" * len(figures),
+    ]
+    for step in next(iter(figures.values())):
+        costs = (
+            f"{s(costs[step]['seconds'])}, {costs[step]['peak_mb'] / 1000:.1f} GB"
+            for costs in figures.values()
+        )
+        lines.append(f"| {step} | " + " | ".join(costs) + " |")
+    lines += ["", "| Times faster than the naive loop | Measured | At least |"]
+    lines.append("| --- | ---: | ---: |")
+    for name, value in report["ratios"].items():
+        target = report["targets"][name.partition(", ")[2]]
+        lines.append(f"| {name} | {value:.2f} | {target:.2f} |")
+    lines += [f"\n{precision}: {why}." for precision, why in report["left_out"].items()]
+    return "\n".join(lines)
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "interactive": interactive,
+    "load": load,
+    "model": model,
+}
 
 
 def main() -> None:

@@ -3,8 +3,12 @@
 Published systems of this field run the whole network for each phrase. Here an image is encoded
 once and asked any number of times. This measures both on the same machine in one run, at full
 dimensions with random weights (the time does not depend on their values), and prints the ratio.
+All steps are run in turn, so that other work on the machine hits all alike.
 
-    python backend/benchmarks/model.py --out build/bench/model.json
+    python backend/benchmarks/model.py [--preset rsrefseg2-t] [--precision fp32,bf16]
+
+A precision that the processor multiplies only in software is left out, and that is said, unless
+it is asked for by name: at these dimensions it would take an hour and more.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
@@ -25,7 +30,15 @@ from rsrefseg.models.config import load_preset
 from rsrefseg.models.rsrefseg2 import RSRefSeg2
 from torch import Tensor
 
+OUT = Path(__file__).resolve().parents[2] / "build" / "bench" / "model.json"
 PHRASES = 10
+# How many times faster than the naive loop. One phrase is the same work both ways: what two runs
+# of it differ by is no loss.
+TARGETS = {"1 phrase": 0.95, "10 phrases": 8.0}
+# A precision whose matrix products take so many times longer than fp32's is computed in software.
+SOFTWARE = 2.0
+# A step that takes less is repeated as often as all others, even the ten naive encodings.
+SHORT_S = 1.0
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -82,19 +95,32 @@ def random_model(name: str, device: torch.device) -> RSRefSeg2:
     return model.eval()
 
 
-def measure(step: Callable[[], object], repeat: int, device: torch.device) -> Cost:
-    """The best of `repeat` runs of a step."""
-    times = []
+def measure(step: Callable[[], object], device: torch.device) -> Cost:
+    """One run of a step."""
     with PeakMemory(device) as memory:
-        for _ in range(repeat):
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            start = time.perf_counter()
-            step()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            times.append(time.perf_counter() - start)
-    return Cost(min(times), memory.mb)
+        start = time.perf_counter()
+        step()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds = time.perf_counter() - start
+    return Cost(seconds, memory.mb)
+
+
+def product_s(dtype: torch.dtype, device: torch.device) -> float:
+    """Seconds for a product of two matrices, the best of a few; small, since it may be slow."""
+    one, other = (torch.randn(n, 1152).to(device, dtype) for n in (128, 1152))
+    return min(measure(lambda: one @ other, device).seconds for _ in range(4))
+
+
+def why_not(precision: str, device: torch.device) -> str | None:
+    """Why a precision cannot be measured in reasonable time here; None where it can."""
+    slower = product_s(DTYPES[precision], device) / product_s(torch.float32, device)
+    if slower < SOFTWARE:
+        return None
+    return (
+        f"left out, since this processor has no instructions for it: one matrix product takes "
+        f"{slower:.0f} times as long as in fp32"
+    )
 
 
 class Bench:
@@ -136,28 +162,37 @@ class Bench:
 
 
 def run(bench: Bench, repeat: int, device: torch.device) -> dict[str, Cost]:
-    """Every step's cost."""
+    """Every step's cost: the best time of `repeat` rounds, the most memory of all."""
     bench.ours(1)  # warms up
+    steps: dict[str, Callable[[], object]] = {
+        "encode": bench.encode,
+        "ask, 1 phrase": lambda: bench.ask(1),
+        "ask, 10 phrases": lambda: bench.ask(PHRASES),
+        "naive, 1 phrase": lambda: bench.naive(1),
+        "encode once, 1 phrase": lambda: bench.ours(1),
+        "encode once, 10 phrases": lambda: bench.ours(PHRASES),
+        "naive, 10 phrases": lambda: bench.naive(PHRASES),
+    }
+    costs: dict[str, list[Cost]] = {name: [] for name in steps}
+    for number in range(repeat):
+        for name, step in steps.items():
+            known = costs[name]
+            if number and name == "naive, 10 phrases" and known[0].seconds > PHRASES * SHORT_S:
+                continue
+            known.append(measure(step, device))
     return {
-        "encode": measure(bench.encode, repeat, device),
-        "ask, 1 phrase": measure(lambda: bench.ask(1), repeat, device),
-        "ask, 10 phrases": measure(lambda: bench.ask(PHRASES), repeat, device),
-        "encode once, 1 phrase": measure(lambda: bench.ours(1), repeat, device),
-        "naive, 1 phrase": measure(lambda: bench.naive(1), repeat, device),
-        "encode once, 10 phrases": measure(lambda: bench.ours(PHRASES), repeat, device),
-        "naive, 10 phrases": measure(lambda: bench.naive(PHRASES), 1, device),
+        name: Cost(min(c.seconds for c in known), max(c.peak_mb for c in known))
+        for name, known in costs.items()
     }
 
 
 def ratios(costs: dict[str, Cost]) -> dict[str, float]:
     """How many times faster than the naive loop; above 1 is better."""
     return {
-        f"{count} phrase{'s' if count > 1 else ''}": round(
-            costs[f"naive, {count} phrase{'s' if count > 1 else ''}"].seconds
-            / costs[f"encode once, {count} phrase{'s' if count > 1 else ''}"].seconds,
-            3,
+        phrases: round(
+            costs[f"naive, {phrases}"].seconds / costs[f"encode once, {phrases}"].seconds, 3
         )
-        for count in (1, PHRASES)
+        for phrases in TARGETS
     }
 
 
@@ -177,7 +212,6 @@ def machine(device: torch.device) -> dict[str, object]:
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
         "device": torch.cuda.get_device_name() if device.type == "cuda" else device.type,
         "torch": torch.__version__,
-        "bf16": torch.cpu._is_avx512_bf16_supported() if device.type == "cpu" else True,
     }
 
 
@@ -187,32 +221,38 @@ def print_table(precision: str, costs: dict[str, Cost], gained: dict[str, float]
     for name, cost in costs.items():
         print(f"  {name:<24}{cost.seconds:>10.3f}{cost.peak_mb:>10,.0f}")
     for name, ratio in gained.items():
-        print(f"  faster than naive, {name}: {ratio:.2f} times")
+        met = "met" if ratio >= TARGETS[name] else "MISSED"
+        print(f"  faster than naive, {name}: {ratio:.2f} times, target {TARGETS[name]:.2f}: {met}")
 
 
 def main() -> None:
     """Measures, prints a table and writes JSON."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--out", type=Path, default=OUT, help="JSON file to write")
     parser.add_argument("--preset", default="rsrefseg2-l")
-    parser.add_argument("--precision", default="fp32,bf16", help="comma-separated")
+    parser.add_argument("--precision", help="comma-separated; by default fp32 and, if fast, bf16")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--repeat", type=int, default=2, help="runs of each step but the naive 10")
+    parser.add_argument("--repeat", type=int, default=2, help="rounds")
     options = parser.parse_args()
     device = torch.device(options.device)
     about = machine(device)
     print(f"{options.preset} on {about['cpu']}, {about['threads']} threads, {about['device']}")
-    figures, gained = {}, {}
+    report: dict[str, Any] = {"machine": about, "preset": options.preset, "targets": TARGETS}
+    report |= {"figures": {}, "left_out": {}, "ratios": {}}
     model = random_model(options.preset, device)
-    for precision in options.precision.split(","):
+    for precision in (options.precision or "fp32,bf16").split(","):
+        reason = None if options.precision else why_not(precision, device)
+        if reason is not None:
+            report["left_out"][precision] = reason
+            print(f"\n{precision}: {reason}")
+            continue
         model = model.to(DTYPES[precision])
         with torch.inference_mode():
             costs = run(Bench(model, device), options.repeat, device)
         found = ratios(costs)
         print_table(precision, costs, found)
-        figures[precision] = {name: vars(cost) for name, cost in costs.items()}
-        gained |= {f"{precision}, {name}": ratio for name, ratio in found.items()}
-    report = {"machine": about, "preset": options.preset, "figures": figures, "ratios": gained}
+        report["figures"][precision] = {name: vars(cost) for name, cost in costs.items()}
+        report["ratios"] |= {f"{precision}, {name}": ratio for name, ratio in found.items()}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
