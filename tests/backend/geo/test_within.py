@@ -38,11 +38,22 @@ def test_it_goes_where_the_raster_is():
     area = Area(shapely.box(87.0, 27.0, 87.01, 27.01), "EPSG:4326")
     moved = area.placed("EPSG:32645")
     assert moved.geometry.area == pytest.approx(0.99e3 * 1.108e3, rel=0.01)
-    back = moved.placed("EPSG:4326").geometry
+    back = shapely.intersection(moved.placed("EPSG:4326").geometry, shapely.box(0, 0, 180, 90))
     assert back.bounds == pytest.approx(area.geometry.bounds, abs=1e-9)
     assert area.placed(None).geometry == area.geometry
     with pytest.raises(ExtentError, match="both are valid"):
         Area(shapely.box(0, 91, 1, 92), "EPSG:4326").placed("EPSG:3857")
+
+
+def test_across_the_antimeridian_it_is_in_the_longitudes_of_the_raster():
+    split = shapely.union(
+        shapely.box(179.99, -17, 180, -16.99), shapely.box(-180, -17, -179.99, -16.99)
+    )
+    placed = Area(split, "EPSG:4326").placed("EPSG:4326")
+    for raster in (shapely.box(179.9, -18, 180.1, -16), shapely.box(-180.1, -18, -179.9, -16)):
+        found, _ = placed.cut(np.array([raster], dtype=object))
+        assert len(found) == 1
+        assert found[0].area == pytest.approx(0.02 * 0.01)
 
 
 def test_windows_that_touch_it_on_a_rotated_raster():
@@ -53,6 +64,15 @@ def test_windows_that_touch_it_on_a_rotated_raster():
     found = Area(dot, None).touches(spans, grid, raster)
     touched = [span for span, is_in in zip(spans, found, strict=True) if is_in]
     assert touched == [Span(10, 20, 10, 10)]
+
+
+def test_what_lies_beyond_the_raster_is_touched_by_no_window():
+    raster = Affine(0.5, 0, 100, 0, -0.5, 200)
+    grid = WorkingGrid((0.0, 0.0), (1.0, 1.0), 100, 100)
+    spans = [Span(-30, -30, 64, 64), Span(80, 80, 64, 64)]
+    beyond = Area(shapely.box(90, 200.1, 99.9, 210), None)
+    assert not beyond.touches(spans, grid, raster).any()
+    assert Area(shapely.box(90, 199, 101, 210), None).touches(spans, grid, raster)[0]
 
 
 def test_polygons_are_cut_at_its_outline():

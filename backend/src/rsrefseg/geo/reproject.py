@@ -19,6 +19,11 @@ def same_crs(one: str | None, other: str | None) -> bool:
     return bool(pyproj.CRS(one) == pyproj.CRS(other))
 
 
+def in_degrees(crs: str | None) -> bool:
+    """Whether coordinates are longitudes and latitudes."""
+    return crs is not None and bool(pyproj.CRS(crs).is_geographic)
+
+
 def reproject(geometries: Any, source: str | None, target: str | None) -> Any:
     """Geometries in another CRS, vertex by vertex; as they are where a CRS is unknown.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from rsrefseg.errors import InputError
-from rsrefseg.geo.reproject import reproject, same_crs
+from rsrefseg.geo.reproject import in_degrees, reproject, same_crs
 from rsrefseg.geo.windows import Span, WorkingGrid
 
 
@@ -33,13 +33,18 @@ class Area:
     def placed(self, crs: str | None) -> Area:
         """The same in another CRS; as it is where one of the two is unknown.
 
+        In degrees it is there in every turn of longitudes that a raster may count in: beyond 180
+        east of the antimeridian, or from 0 to 360.
+
         Raises:
             ExtentError: it cannot be expressed there.
         """
-        if same_crs(self.crs, crs):
-            return Area(self.geometry, crs)
-        moved = reproject(self.geometry, self.crs, crs)
-        return Area(_polygonal(shapely.make_valid(moved)), crs)
+        moved = self.geometry
+        if not same_crs(self.crs, crs):
+            moved = _polygonal(shapely.make_valid(reproject(moved, self.crs, crs)))
+        if in_degrees(crs):
+            moved = shapely.union_all([_turned(moved, turns) for turns in (-1, 0, 1)])
+        return Area(moved, crs)
 
     def touches(
         self, spans: Sequence[Span], grid: WorkingGrid, raster: Affine
@@ -52,7 +57,9 @@ class Area:
             raster: pixels to the CRS.
         """
         cells = np.array([(s.col, s.row, s.col + s.width, s.row + s.height) for s in spans])
-        boxes = shapely.box(*cells.reshape(-1, 4).T.astype(np.float64))
+        # Windows may reach beyond the grid, where nothing is.
+        inside = np.clip(cells.reshape(-1, 4), 0, (grid.width, grid.height) * 2)
+        boxes = shapely.box(*inside.T.astype(np.float64))
         step = grid.transform(raster)
         placed = shapely.transform(
             boxes,
@@ -100,6 +107,11 @@ def read_area(path: Path) -> Area:
     except (DataSourceError, DataLayerError, OSError, shapely.GEOSException) as error:
         raise InputError(f"{path} cannot be read as a vector layer: check the path.") from error
     raise InputError(f"{path} holds no polygon: choose a layer of polygons.")
+
+
+def _turned(geometry: shapely.Geometry, turns: int) -> shapely.Geometry:
+    """The same place in longitudes of another turn around the Earth."""
+    return shapely.transform(geometry, lambda xy: xy + np.array([360.0 * turns, 0.0]))
 
 
 def _polygonal(geometry: shapely.Geometry) -> shapely.Geometry:
