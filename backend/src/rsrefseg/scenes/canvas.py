@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from rsrefseg.scenes.crowns import crown_dome
 from rsrefseg.scenes.geometry import Points
-from rsrefseg.scenes.materials import TEXTURE_INDEX
-from rsrefseg.scenes.roofs import STRIPE, plane_heights, plane_shades
+from rsrefseg.scenes.materials import TEXTURE_INDEX, Sheets
+from rsrefseg.scenes.roofs import plane_heights, plane_shades, sheet_numbers, sheet_tones
 from rsrefseg.scenes.world import Rgb, Wing
 
 _SHIFT = 4
+_SHEET_PX = 1.6
+"""Sheets of a roof that are smaller than this on the canvas are not told apart."""
 Window = tuple[slice, slice, NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -73,12 +75,12 @@ class Canvas:
         colour = (*rgb, TEXTURE_INDEX[texture])
         cv2.polylines(self.paint, self._fixed(points), False, colour, width, cv2.LINE_8, _SHIFT)
 
-    def window(self, cx: float, cy: float, reach_m: float) -> Window | None:
-        """Rows and columns around a point, with metres from it along x and y."""
+    def window(self, cx: float, cy: float, reach: tuple[float, float]) -> Window | None:
+        """Rows and columns around a point, as far as `reach` metres, with metres from the point."""
         rows, cols = self.height.shape
         s = self.scale
-        x0, x1 = max(int((cx - reach_m) * s), 0), min(int((cx + reach_m) * s) + 2, cols)
-        y0, y1 = max(int((cy - reach_m) * s), 0), min(int((cy + reach_m) * s) + 2, rows)
+        x0, x1 = max(int((cx - reach[0]) * s), 0), min(int((cx + reach[0]) * s) + 2, cols)
+        y0, y1 = max(int((cy - reach[1]) * s), 0), min(int((cy + reach[1]) * s) + 2, rows)
         if x0 >= x1 or y0 >= y1:
             return None
         dx = ((np.arange(x0, x1, dtype=np.float32) + 0.5) / np.float32(s) - np.float32(cx))[None]
@@ -92,28 +94,41 @@ class Canvas:
         texture: str,
         ident: int,
         sun: tuple[float, float, float],
-        stripe_m: float = 0.0,
+        sheets: Sheets | None = None,
+        inset_m: float = 0.0,
     ) -> None:
-        """Paint one wing's pitched roof: planes lit by the sun, higher parts over lower ones."""
+        """Paint one wing's roof: planes lit by the sun, higher parts over lower ones.
+
+        Args:
+            wing: the roof.
+            rgb: its albedo.
+            texture: its texture.
+            ident: the entity that it belongs to.
+            sun: unit vector towards the sun.
+            sheets: what it is covered with, each piece of a tone of its own.
+            inset_m: what is left free along its edges.
+        """
         cx = wing.cx + self.lean[0] * wing.eave_m
         cy = wing.cy + self.lean[1] * wing.eave_m
         c, s = np.float32(np.cos(wing.angle)), np.float32(np.sin(wing.angle))
-        reach_x = 0.5 * (abs(c) * wing.length + abs(s) * wing.width)
-        reach_y = 0.5 * (abs(s) * wing.length + abs(c) * wing.width)
-        found = self.window(cx, cy, float(max(reach_x, reach_y)) + 0.1)
+        reach_x = 0.5 * float(abs(c) * wing.length + abs(s) * wing.width) + 0.1
+        reach_y = 0.5 * float(abs(s) * wing.length + abs(c) * wing.width) + 0.1
+        found = self.window(cx, cy, (reach_x, reach_y))
         if found is None:
             return
         rows, cols, dx, dy = found
         u, v = dx * c + dy * s, dy * c - dx * s
         au, av = np.abs(u), np.abs(v)
         height, plane = plane_heights(wing, u, v, au, av)
-        if stripe_m * self.scale > 1.2:
-            across = u if STRIPE[wing.roof] == "u" else v
-            plane = plane + 4 * ((across * np.float32(2 / stripe_m)).astype(np.int32) & 1)
-        shades = plane_shades(wing, (float(c), float(s)), sun)
-        table = _packed([_times(rgb, k * dim) for dim in (1.0, 0.93) for k in shades], texture)
+        shades = np.array(plane_shades(wing, (float(c), float(s)), sun))
+        tones = np.array([rgb])
+        if sheets is not None and min(sheets.along_m, sheets.across_m) * self.scale > _SHEET_PX:
+            plane = plane + 4 * sheet_numbers(wing, u, v, sheets)
+            tones = sheet_tones(rgb, sheets, ident)
+        table = _table(tones[:, None] * shades[:, None], texture)
         under = self.height[rows, cols]
-        seen = (au <= wing.length / 2) & (av <= wing.width / 2) & (height >= under)
+        half_u, half_v = wing.length / 2 - inset_m, wing.width / 2 - inset_m
+        seen = (au <= half_u) & (av <= half_v) & (height >= under)
         np.copyto(self.paint.view(np.uint32)[rows, cols, 0], table[plane], where=seen)
         np.copyto(under, height, where=seen)
         self.ids[rows, cols][seen] = ident
@@ -122,8 +137,9 @@ class Canvas:
         """Modulate what is painted inside a polygon by parallel rows."""
         if period_m * self.scale < 2.0:
             return
-        cx, cy = outline.mean(axis=0)
-        found = self.window(cx, cy, float(np.abs(outline - (cx, cy)).max()) + 1)
+        cx, cy = outline.mean(axis=0).tolist()
+        reach_x, reach_y = (np.abs(outline - (cx, cy)).max(axis=0) + 0.5).tolist()
+        found = self.window(cx, cy, (reach_x, reach_y))
         if found is None:
             return
         rows, cols, dx, dy = found
@@ -160,8 +176,11 @@ class Canvas:
         self.ids[y0:y1, x0:x1][seen] = ident
 
 
-def _times(rgb: Rgb, k: float) -> Rgb:
-    return rgb[0] * k, rgb[1] * k, rgb[2] * k
+def _table(colours: NDArray[np.float64], texture: str) -> NDArray[np.uint32]:
+    """Albedos (...,3) and a texture, each as one number, as it lies in memory; in one row."""
+    packed = np.full((colours.size // 3, 4), TEXTURE_INDEX[texture], np.uint8)
+    packed[:, :3] = np.clip(colours.reshape(-1, 3), 0, 255)
+    return packed.view(np.uint32)[:, 0]
 
 
 def _packed(colours: list[Rgb], texture: str) -> NDArray[np.uint32]:

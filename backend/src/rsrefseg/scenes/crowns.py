@@ -32,8 +32,9 @@ def _domes() -> list[Dome]:
         domes.append(np.where(r < 1, 0.5 + 0.5 * (1 - r), 0))
     for _ in BARE:
         dome = _broadleaf(rng, xx, yy)
-        twigs = cv2.resize(rng.random((26, 26)).astype(np.float32), (_SIDE, _SIDE))
-        domes.append(np.where(twigs > 0.45, dome, 0))
+        twigs = cv2.resize(rng.random((40, 40)).astype(np.float32), (_SIDE, _SIDE))
+        spokes = np.abs(np.cos(0.5 * rng.integers(9, 15) * angle + 2 * twigs))
+        domes.append(np.where((twigs > 0.56) | (spokes * radius > 0.93 * radius), dome, 0))
     return [np.asarray(d, np.float32) for d in domes]
 
 
@@ -49,7 +50,8 @@ def _broadleaf(rng: np.random.Generator, xx: Dome, yy: Dome) -> Dome:
         r2 = ((xx - far * np.cos(a)) ** 2 + (yy - far * np.sin(a)) ** 2) / size**2
         top = (1.0 - 0.45 * far) * float(rng.uniform(0.8, 1.1))
         np.maximum(dome, top * np.sqrt(np.maximum(0, 1 - r2)), out=dome)
-    return dome
+    clumps = cv2.resize(rng.random((22, 22)).astype(np.float32), (_SIDE, _SIDE))
+    return np.asarray(dome * (0.72 + 0.5 * clumps))
 
 
 @lru_cache(maxsize=4096)

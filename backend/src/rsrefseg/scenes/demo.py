@@ -34,7 +34,9 @@ DEMO_PHRASE = "the red-roofed building left of the road"
 ROWS, COLS, RESOLUTION_M = 384, 512, 0.25
 _SEED = 20
 
-_RED = RoofPaint("demo_red", (176, 62, 50), "roof", "tile", flat=False, stripe_m=0.7)
+_RED = RoofPaint(
+    "demo_red", (176, 62, 50), "roof", "tile", flat=False, sheets=ROOF_BY_NAME["red_tile"].sheets
+)
 
 # Covering, roof, shape of the plan: length and width in metres, distance from the street, turn.
 _Row = tuple[tuple[str, Roof, float, float, float, float], ...]

@@ -14,7 +14,7 @@ from rsrefseg.scenes.materials import TEXTURE_INDEX, TEXTURES
 Field = NDArray[np.float32]
 Index = NDArray[np.uint8]
 
-_GRAINS_M = (0.0, 0.8, 4.0, 18.0)
+_GRAINS_M = (0.25, 0.8, 4.0, 18.0)
 _AMPLITUDES = np.array(
     [(t.fine, t.small, t.middle, t.coarse) for t in TEXTURES.values()], np.float32
 )

@@ -48,15 +48,11 @@ def field(rng: np.random.Generator, shape: tuple[int, int], wavelength_px: float
         return _crop(_white(), rng, *shape)
     step = wavelength_px / 2
     rows, cols = (int(n / step) + 4 for n in shape)
-    grid = _crop(_white(), rng, rows, cols)
-    shift = rng.random(2) * step
-    scale = np.array([[step, 0, -shift[0] - step], [0, step, -shift[1] - step]], np.float32)
-    return np.asarray(
-        cv2.warpAffine(
-            grid, scale, (shape[1], shape[0]), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
-        ),
-        np.float32,
-    ) * np.float32(1.25)
+    grid = _crop(_white(), rng, rows, cols) * np.float32(1.25)
+    y, x = ((1 + rng.random(2)) * step).astype(int).tolist()
+    size = round(cols * step), round(rows * step)
+    smooth = cv2.resize(grid, size, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(smooth[y : y + shape[0], x : x + shape[1]], np.float32)
 
 
 def canopy(rng: np.random.Generator, shape: tuple[int, int], crown_px: float) -> Field:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rsrefseg.scenes.world import Wing
+from rsrefseg.scenes.materials import Sheets
+from rsrefseg.scenes.world import Rgb, Wing
 
 Field = NDArray[np.float32]
-STRIPE: dict[str, Literal["u", "v"]] = {
-    "gable": "u", "hip": "u", "shed": "u", "dome": "u", "flat": "v",
-}  # fmt: skip
-"""Along which axis the sheets or rows of tiles of a roof follow one another."""
+TONES = 16
+"""How many tones the sheets of one roof have."""
+_TONES = np.random.default_rng(3).standard_normal((64, 2))
 
 _DARKEST, _BRIGHTEST = 0.5, 1.4
 
 
 def plane_heights(
     wing: Wing, u: Field, v: Field, au: Field, av: Field
-) -> tuple[Field, NDArray[np.intp]]:
+) -> tuple[Field, NDArray[np.int32]]:
     """Height above ground, and the number 0..3 of the plane, of each point.
 
     Args:
@@ -33,20 +32,20 @@ def plane_heights(
     """
     eave, pitch = np.float32(wing.eave_m), np.float32(wing.pitch)
     half_u, half_v = np.float32(wing.length / 2), np.float32(wing.width / 2)
-    plane = (v > 0).astype(np.intp)
+    if wing.roof == "flat":
+        return np.full(v.shape, eave), np.zeros(v.shape, np.int32)
+    plane = (v > 0).astype(np.int32)
     if wing.roof == "gable":
         return eave + pitch * (half_v - av), plane
     if wing.roof == "hip":
         side, end = half_v - av, half_u - au
-        plane = np.where(end < side, 2 + (u > 0), plane)
+        plane = np.where(end < side, np.int32(2) + (u > 0), plane)
         return eave + pitch * np.minimum(side, end), plane
     if wing.roof == "shed":
         return eave + pitch * (half_v + v), plane
-    if wing.roof == "dome":
-        bent = np.sqrt(np.maximum(half_v**2 - v**2, 0))
-        plane = np.digitize(v / half_v, (-0.6, 0.0, 0.6))
-        return eave + pitch * bent, plane
-    return np.broadcast_to(eave, v.shape).astype(np.float32), plane
+    bent = np.sqrt(np.maximum(half_v**2 - v**2, 0))
+    plane += (v > -0.6 * half_v).astype(np.int32) + (v > 0.6 * half_v)
+    return eave + pitch * bent, plane
 
 
 def plane_shades(
@@ -59,6 +58,8 @@ def plane_shades(
         turn: cosine and sine of the wing's angle.
         sun: unit vector towards the sun: x, y, up.
     """
+    if wing.roof == "flat":
+        return 1.0, 1.0, 1.0, 1.0
     c, s = turn
     along, across = sun[0] * c + sun[1] * s, sun[1] * c - sun[0] * s
 
@@ -72,3 +73,21 @@ def plane_shades(
     if wing.roof == "dome":
         return lit(-across, 2 * p), lit(-across, 0.6 * p), lit(across, 0.6 * p), lit(across, 2 * p)
     return lit(-across, p), lit(across, p), lit(-along, p), lit(along, p)
+
+
+def sheet_tones(rgb: Rgb, sheets: Sheets, ident: int) -> NDArray[np.float64]:
+    """The albedos that the sheets of one roof have: `TONES`,3; the same for the same `ident`."""
+    start = 5 * ident % (len(_TONES) - TONES)
+    draws = _TONES[start : start + TONES]
+    tones = np.array(rgb) * (1 + sheets.spread * draws[:, :1])
+    stained = sheets.stain * np.clip(0.4 + 0.6 * draws[:, 1:], 0, 1)
+    return np.asarray(tones + (np.array(sheets.stain_rgb) - tones) * stained)
+
+
+def sheet_numbers(wing: Wing, u: Field, v: Field, sheets: Sheets) -> NDArray[np.int32]:
+    """Which of the tones 0..`TONES` - 1 each point has."""
+    across_m = min(sheets.across_m, 0.6 * wing.width)
+    iu = (u * np.float32(1 / sheets.along_m) + np.float32(512.5)).astype(np.int32)
+    iv = (v * np.float32(1 / across_m) + np.float32(512.0)).astype(np.int32)
+    mixed = iu * np.int32(40503) + iv * np.int32(30011)
+    return np.asarray((mixed ^ (mixed >> 7)) & np.int32(TONES - 1))

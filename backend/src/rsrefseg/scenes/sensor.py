@@ -46,24 +46,24 @@ _COARSE_M = 0.45
 
 def draw_sensor(rng: np.random.Generator, resolution_m: float = 0.3) -> Sensor:
     """A sensor at random: most are aerial cameras, some drones, some satellites."""
-    warm, green = rng.normal() * 0.035 - 0.025, rng.normal() * 0.02
+    warm, green = rng.normal() * 0.035 - 0.035, rng.normal() * 0.02
     sensor = Sensor(
-        blur_px=float(rng.uniform(0.22, 0.75)),
+        blur_px=float(rng.uniform(0.2, 0.62)),
         noise=float(rng.gamma(2.0, 0.9)),
         haze=float(max(0.0, rng.normal(0.02, 0.05))),
         middle=float(rng.uniform(88, 146)),
         hold=float(rng.uniform(0.3, 0.9)),
-        contrast=float(rng.uniform(0.85, 1.25)),
-        saturation=float(rng.uniform(0.6, 1.05)),
+        contrast=float(rng.uniform(0.9, 1.35)),
+        saturation=float(rng.uniform(0.55, 1.1)),
         cast=(float(1 + warm), float(1 + green), float(1 - warm)),
-        sharpen=float(rng.uniform(0.2, 1.1)) if rng.random() < 0.5 else 0.0,
+        sharpen=float(rng.uniform(0.3, 1.7)) if rng.random() < 0.65 else 0.0,
         jpeg=int(rng.integers(45, 96)) if rng.random() < 0.7 else None,
     )
     if resolution_m > _COARSE_M and rng.random() < 0.7:
         return replace(
             sensor,
             blur_px=float(rng.uniform(0.6, 1.1)), sharpen=0.3 * sensor.sharpen,
-            contrast=min(sensor.contrast, 1.05),
+            contrast=min(sensor.contrast, 1.2),
         )  # fmt: skip
     if rng.random() < 0.15:
         return replace(
@@ -72,7 +72,7 @@ def draw_sensor(rng: np.random.Generator, resolution_m: float = 0.3) -> Sensor:
             contrast=float(rng.uniform(1.2, 1.6)), saturation=float(rng.uniform(0.45, 0.85)),
         )  # fmt: skip
     if rng.random() < 0.12:
-        cold = (0.93 + 0.04 * rng.random(), 1.04, 1.0 + 0.04 * rng.random())
+        cold = (0.86 + 0.09 * rng.random(), 1.04, 0.94 + 0.1 * rng.random())
         return replace(sensor, cast=(float(cold[0]), cold[1], float(cold[2])))
     return sensor
 
@@ -83,7 +83,7 @@ def expose(rng: np.random.Generator, light: NDArray[np.float32], sensor: Sensor)
     out = cv2.transform(out, _development(sensor, float(np.median(out[::4, ::4, 1]))))
     if sensor.sharpen:
         k = sensor.sharpen
-        out = cv2.addWeighted(out, 1 + k, cv2.GaussianBlur(out, (0, 0), 1.2), -k, 0)
+        out = cv2.addWeighted(out, 1 + k, cv2.GaussianBlur(out, (0, 0), 0.9), -k, 0)
     if sensor.noise > 0.3:
         grain = rng.standard_normal(out.shape[:2], dtype=np.float32) * np.float32(sensor.noise)
         out += cv2.merge((grain, grain, grain))

@@ -9,6 +9,13 @@ from rsrefseg.scenes.layouts.style import Rng, Style, chance, house_roof, pick_r
 from rsrefseg.scenes.materials import RoofPaint, jitter
 from rsrefseg.scenes.world import Entity, Rgb, Roof, Wing, World, wing_outline
 
+_TANKS: tuple[Rgb, ...] = (
+    (34, 34, 37), (34, 34, 37), (38, 122, 96), (58, 150, 122), (64, 104, 156), (176, 172, 160),
+)  # fmt: skip
+"""Colours of water tanks on roofs."""
+_RIMS = (0.0, 0.86, 1.08, 1.16, 1.26)
+"""Brightness of the wall around a flat roof, against the roof; 0 where there is none."""
+
 
 def house(
     world: World, rng: Rng, style: Style, x: float, y: float, length: float, width: float,
@@ -67,7 +74,7 @@ def building(
         width_m=width, shape=shape, material=covering.material, covering=covering.name,
     )  # fmt: skip
     if roof == "flat" and min(length, width) > 3.5:
-        entity.style["rim"] = float(rng.choice([0.0, 0.88, 1.1]))
+        entity.style["rim"] = _RIMS[int(rng.integers(len(_RIMS)))]
     dress(world, rng, style, entity)
     return entity
 
@@ -253,11 +260,13 @@ def _lived_on(world: World, rng: Rng, e: Entity, w: Wing) -> None:
         )
     if e.texture in ("rust", "old_roof"):
         _sheets(world, rng, e, w)
-    for _ in range(int(rng.poisson(5.0))):
+    for _ in range(int(rng.poisson(2.0))):
+        _pots(world, rng, e, w)
+    for _ in range(int(rng.poisson(6.0))):
         x, y = _at(w, uniform(rng, -0.42, 0.42) * w.length, uniform(rng, -0.4, 0.4) * w.width)
         if chance(rng, 0.4):
             r = uniform(rng, 0.45, 0.75)
-            rgb: Rgb = (36, 36, 38) if chance(rng, 0.7) else (60, 100, 150)
+            rgb: Rgb = _TANKS[int(rng.integers(len(_TANKS)))]
             world.paint(
                 ellipse(x, y, r, r, 0, 10), rgb, level="roof", owner=e.id, height_m=w.eave_m + 1.6
             )
@@ -266,3 +275,16 @@ def _lived_on(world: World, rng: Rng, e: Entity, w: Wing) -> None:
             rgb = jitter(rng, (150, 140, 130), 0.35, 0.12)
             outline = rectangle(x, y, size, size * uniform(rng, 0.3, 1), w.angle)
             world.paint(outline, rgb, level="roof", owner=e.id, height_m=w.eave_m + 0.5)
+
+
+def _pots(world: World, rng: Rng, e: Entity, w: Wing) -> None:
+    """Plants in a row along a parapet."""
+    v = (0.5 * w.width - 0.7) * (1 if chance(rng, 0.5) else -1)
+    start, length = uniform(rng, -0.45, 0.1) * w.length, uniform(rng, 0.1, 0.35) * w.length
+    for u in np.arange(start, start + length, 0.7):
+        x, y = _at(w, float(u), v)
+        size = uniform(rng, 0.2, 0.55)
+        world.paint(
+            ellipse(x, y, size, size, 0, 7), jitter(rng, (74, 96, 48), 0.2, 0.06),
+            texture="leaves", level="roof", owner=e.id, height_m=w.eave_m + 0.8,
+        )  # fmt: skip

@@ -70,6 +70,10 @@ def settle(world: World, rng: Rng, style: Style, plot: Plot, setback_m: float, e
     if chance(rng, 0.85):
         rgb = jitter(rng, style.grass if lawn else style.dirt, 0.09, 0.02)
         texture = ("grass" if chance(rng, 0.7) else "meadow") if lawn else "dirt"
+        if not lawn and style.region != "desert":
+            p = rng.random()
+            texture = "rubble" if p < 0.2 else "weeds" if p < 0.45 else "dirt"
+            rgb = jitter(rng, style.weeds, 0.09, 0.02) if texture == "weeds" else rgb
         world.paint(outline, rgb, texture=texture, level="yard")
     if not empty:
         _build(world, rng, style, plot, setback_m)

@@ -115,9 +115,11 @@ def surroundings(world: World, rng: Rng, style: Style) -> None:
             (style.grass, "grass"),
             (style.grass, "meadow"),
             (style.dirt, "dirt"),
+            (style.dirt, "rubble"),
+            (style.weeds, "weeds"),
             (style.paving, "concrete"),
         ),
-        int(rng.integers(1, 6)),
+        int(rng.integers(2, 9)),
     )
 
 
@@ -213,7 +215,10 @@ def _lots(
     turn = angle + float(rng.normal()) * 0.02
     if length < width:
         length, width, turn = width, length, turn + math.pi / 2
-    house(world, rng, style, x, y, length - gap, width - gap, turn, gap_m=-0.25, crowd=0.14)
+    for k in (1.0, 0.68):
+        sides = k * (length - gap), k * (width - gap)
+        if house(world, rng, style, x, y, *sides, turn, gap_m=-0.25, crowd=0.14):
+            return
 
 
 def _clutter(world: World, rng: Rng, angle: float) -> None:

@@ -18,6 +18,7 @@ _GREENS: tuple[Rgb, ...] = (
 _GRASS: tuple[Rgb, ...] = (
     (92, 108, 64), (104, 116, 74), (84, 102, 62), (122, 122, 84), (112, 110, 78), (78, 104, 56),
 )  # fmt: skip
+_WEEDS: tuple[Rgb, ...] = ((92, 112, 52), (78, 98, 50), (124, 120, 70), (142, 130, 86))
 _DIRTS: tuple[Rgb, ...] = (
     (156, 138, 112), (170, 152, 124), (142, 122, 98), (178, 166, 146), (160, 126, 100),
 )  # fmt: skip
@@ -67,6 +68,7 @@ class Style:
     accent: tuple[str, ...]
     accent_share: float
     grass: Rgb
+    weeds: Rgb
     dirt: Rgb
     paving: Rgb
     asphalt: Rgb
@@ -110,6 +112,7 @@ def draw_style(rng: Rng, region: str | None = None) -> Style:
         accent=accent,
         accent_share=float(rng.choice([0.0, 0.1, 0.24], p=[0.35, 0.4, 0.25])),
         grass=one_of(rng, _GRASS[3:5] if winter or region == "desert" else _GRASS),
+        weeds=one_of(rng, _WEEDS),
         dirt=one_of(rng, _SANDS if region == "desert" else _DIRTS),
         paving=jitter(rng, (pale, pale * 0.97, pale * 0.92), 0.04),
         asphalt=jitter(rng, (tone, tone, tone * 1.01), 0.05, 0.012),
@@ -150,7 +153,7 @@ def new_world(rng: Rng, style: Style, width_m: float, height_m: float) -> World:
     elif chance(rng, style.lawns * 0.8):
         ground = Ground(style.grass, "meadow" if chance(rng, 0.5) else "grass")
     elif chance(rng, 0.75):
-        ground = Ground(style.dirt, "dirt")
+        ground = Ground(style.dirt, "dirt" if chance(rng, 0.7) else "rubble")
     else:
         ground = Ground(style.paving, "concrete")
     return World(width_m, height_m, ground)

@@ -11,7 +11,8 @@ from rsrefseg.scenes.painters.local import Sun3, local, times
 from rsrefseg.scenes.world import Entity, Rgb, wing_outline
 
 WALL: Rgb = (168, 160, 148)
-_PARAPET_M = 0.7
+_PARAPET_M, _WALL_M = 0.7, 0.3
+"""Height and thickness of the wall around a flat roof."""
 
 
 def paint_building(canvas: Canvas, e: Entity, sun: Sun3) -> None:
@@ -25,7 +26,7 @@ def paint_building(canvas: Canvas, e: Entity, sun: Sun3) -> None:
                 side = np.stack([foot[k], foot[k - 1], top[k - 1], top[k]])
                 canvas.fill(side, times(WALL, 0.62 + 0.12 * (k % 2)), "plain", e.id, 0.3)
     paint = ROOF_BY_NAME.get(e.covering or "")
-    stripe = paint.stripe_m if paint else 0.0
+    sheets = paint.sheets if paint else None
     rim = e.style.get("rim", 0.0)
     flat = sorted((w for w in e.wings if w.roof == "flat"), key=lambda w: w.eave_m)
     for w in flat:
@@ -33,13 +34,13 @@ def paint_building(canvas: Canvas, e: Entity, sun: Sun3) -> None:
         lift = _PARAPET_M if rim else 0.0
         canvas.fill(outline, times(e.rgb, rim or 1.0), e.texture, e.id, w.eave_m + lift)
         if rim:
-            inner = wing_outline(w, -0.35) + lean * w.eave_m
+            inner = wing_outline(w, -_WALL_M) + lean * w.eave_m
             canvas.fill(inner, e.rgb, e.texture, e.id, w.eave_m)
-        if stripe:
-            canvas.stripes(wing_outline(w) + lean * w.eave_m, w.angle, stripe, 0.05)
+        if sheets is not None:
+            canvas.pitched(w, e.rgb, e.texture, e.id, sun, sheets, _WALL_M if rim else 0.0)
     for w in e.wings:
         if w.roof != "flat":
-            canvas.pitched(w, e.rgb, e.texture, e.id, sun, stripe)
+            canvas.pitched(w, e.rgb, e.texture, e.id, sun, sheets)
 
 
 def paint_tank(canvas: Canvas, e: Entity, sun: Sun3) -> None:
