@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from qgis.PyQt.QtCore import Qt
 from qgis.utils import iface
 from stage import (
-    ORDER,
+    DOCK,
     Step,
     after,
     ask,
@@ -105,7 +105,7 @@ def narrow() -> Iterator[Step]:
     window = iface.mainWindow()
     window.resizeDocks([plugin().panel], [180], Qt.Orientation.Horizontal)
     yield from picture("09-narrow")
-    window.resizeDocks([plugin().panel], [ORDER.get("dock", 340)], Qt.Orientation.Horizontal)
+    window.resizeDocks([plugin().panel], [DOCK], Qt.Orientation.Horizontal)
 
 
 @state

@@ -45,7 +45,7 @@ NewsFeed\\httpsfeedqgisorg\\disabled=true
 
 
 # What `make tour` takes pictures of: all states as they are, then what themes, scale and language
-# may spoil. A small screen at 200 % is one of 1400 x 900 points.
+# may spoil.
 PASSES: tuple[dict[str, object], ...] = (
     {},
     {"prefix": "dark-", "theme": "Night Mapping", "states": SPOILT},
@@ -76,8 +76,6 @@ def tour(asked: argparse.Namespace) -> int:
         "states": [name for name in asked.states.split(",") if name],
         "prefix": asked.prefix,
         "tools": str(HERE),
-        "size": [1400 * asked.scale, 900 * asked.scale],
-        "dock": 340 * asked.scale,
     }
     environment = {
         **os.environ,

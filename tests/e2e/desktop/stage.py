@@ -18,6 +18,8 @@ from qgis.utils import iface, plugins
 
 ORDER = json.loads(os.environ["RSREFSEG_TOUR"])
 OUT = Path(ORDER["out"])
+# In points, each of which has as many pixels as the scale says.
+WINDOW, DOCK = (1400, 900), 340
 Step = tuple[Callable[[], bool], str]
 STATES: dict[str, Callable[[], Iterator[Step]]] = {}
 

@@ -25,7 +25,7 @@ sys.path.insert(0, json.loads(os.environ["RSREFSEG_TOUR"])["tools"])
 import answer_states  # noqa: F401
 import panel_states  # noqa: F401
 import window_states  # noqa: F401
-from stage import ORDER, OUT, STATES, Step, after, plugin
+from stage import DOCK, ORDER, OUT, STATES, WINDOW, Step, after, plugin
 
 TICK_MS = 20
 WAIT_S = 300.0
@@ -37,7 +37,7 @@ def prepare() -> Iterator[Step]:
         raise RuntimeError("QGIS did not load the plugin")
     window = iface.mainWindow()
     window.showNormal()
-    window.setGeometry(0, 0, *ORDER.get("size", [1400, 900]))
+    window.setGeometry(0, 0, *WINDOW)
     for dock in window.findChildren(QDockWidget):
         if dock.objectName() not in SHOWN_DOCKS:
             dock.hide()
@@ -45,7 +45,7 @@ def prepare() -> Iterator[Step]:
     plugin().panel.raise_()
     layers = window.findChild(QDockWidget, "Layers")
     docks = [layers, plugin().panel]
-    window.resizeDocks(docks, [240, ORDER.get("dock", 340)], Qt.Orientation.Horizontal)
+    window.resizeDocks(docks, [240, DOCK], Qt.Orientation.Horizontal)
     yield after(0.5)
 
 

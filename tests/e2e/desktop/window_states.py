@@ -120,8 +120,9 @@ def first_run() -> Iterator[Step]:
         page.folder_edit.setFilePath("/tmp/rsrefseg")
         plugin().panel.engine_line.install_button.click()
         yield until(page.install_button.isEnabled, "the plan")
+        yield after(1.0)  # the page looks again at the folder that was entered
+        yield until(page.install_button.isEnabled, "the plan for the folder")
         page.adjustSize()
-        yield after(0.5)
         grab(page, "13-first-run")
         page.install_button.click()
         begun = page.progress_bar
