@@ -9,6 +9,7 @@ from rsrefseg.geo.bands import BandPlan, plan_bands
 from rsrefseg.geo.extent import PixelWindow
 from rsrefseg.geo.raster import open_raster
 from rsrefseg.geo.stretch import Stretch, percentile_stretch
+from rsrefseg.geo.windows import Span, WorkingGrid
 
 
 def ramp(count, size=32, dtype=np.uint8):
@@ -153,6 +154,25 @@ def test_coarser_reading_averages_and_keeps_nodata_out(make_raster):
     assert tile.valid[8:].all()
     assert np.unique(tile.image[8:]).tolist() == [150]
     assert tile.transform == Affine(2, 0, 350_000, 0, -2, 3_050_000)
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_window_that_reaches_beyond_the_raster_sees_it_mirrored(make_raster, step):
+    bands = np.random.default_rng(2).integers(1, 255, (3, 40 * step, 60 * step), np.uint8)
+    bands[:, 0 : 4 * step, 0 : 4 * step] = 0
+    with open_raster(make_raster(bands, nodata=0)) as raster:
+        grid = WorkingGrid((0.0, 0.0), (float(step), float(step)), 60, 40)
+        all_of_it = raster.read_span(grid, Span(0, 0, 60, 40))
+        tile = raster.read_span(grid, Span(-9, 25, 24, 24))
+        corner = raster.read_span(grid, Span(-20, -20, 24, 24))
+    mirrored = np.pad(all_of_it.image, ((20, 20), (20, 20), (0, 0)), mode="symmetric")
+    assert np.array_equal(tile.image, mirrored[45:69, 11:35])
+    assert np.array_equal(corner.image, mirrored[:24, :24])
+    # Only what is in the raster counts as data.
+    assert tile.valid[:15, 9:].all()
+    assert tile.valid.sum() == 15 * 15
+    assert not corner.valid.any()
+    assert tile.transform @ (9, 0) == all_of_it.transform @ (0, 25)
 
 
 def test_bytes_are_read_as_geotiff_only(make_raster, tmp_path):

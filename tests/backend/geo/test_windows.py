@@ -9,6 +9,7 @@ from rsrefseg.geo.windows import (
     Span,
     WorkingGrid,
     blend_weights,
+    mirrored,
     plan_windows,
     window_starts,
 )
@@ -26,17 +27,23 @@ def grid(width, height):
     data=st.data(),
 )
 @settings(deadline=None)
-def test_windows_cover_what_is_asked_and_stay_inside(length, window, overlap_share, phase, data):
+def test_windows_cover_what_is_asked(length, window, overlap_share, phase, data):
     overlap = int(window * overlap_share)
     first = data.draw(st.integers(0, length - 1))
     last = data.draw(st.integers(first + 1, length))
-    starts = window_starts(length, window, overlap, first, last, phase % (window - overlap))
+    stride = window - overlap
+    starts = window_starts(length, window, overlap, first, last, phase % stride)
     side = min(window, length)
     covered = {cell for start in starts for cell in range(start, start + side)}
     assert set(range(first, last)) <= covered
-    assert all(0 <= start <= length - side for start in starts)
-    assert starts == sorted(set(starts))
-    assert all(b - a <= window - overlap for a, b in zip(starts, starts[1:], strict=False))
+    assert all(b - a == stride for a, b in zip(starts, starts[1:], strict=False))
+    if length <= window:
+        assert starts == [0]
+        return
+    assert {(start + phase) % stride for start in starts} == {0}
+    # What lies beyond the raster is never more than there is to mirror, and no window is asked
+    # whose part of the raster its neighbour has too.
+    assert all(overlap - window < start < length - overlap for start in starts)
 
 
 def test_another_extent_meets_the_same_windows():
@@ -49,8 +56,13 @@ def test_a_shifted_raster_meets_the_same_ground():
     # The second raster starts 100 cells further along the same ground.
     one = window_starts(5_000, 256, 64, 0, 5_000, 30)
     other = window_starts(4_900, 256, 64, 0, 4_900, (30 + 100) % 192)
-    inner = {start + 100 for start in other if 0 < start < 4_900 - 256}
-    assert inner <= set(one)
+    assert {start + 100 for start in other} <= set(one)
+
+
+def test_beyond_its_ends_a_grid_is_mirrored():
+    assert mirrored(-2, 5, 9).tolist() == [1, 0, 0, 1, 2]
+    assert mirrored(6, 5, 9).tolist() == [6, 7, 8, 8, 7]
+    assert mirrored(3, 4, 9).tolist() == [3, 4, 5, 6]
 
 
 def test_a_small_raster_is_one_window():
@@ -83,8 +95,9 @@ def test_blending_windows_of_one_picture_gives_the_picture(width, height, window
     blender = BandBlender(region, overlap)
     bands = []
     for i, span in enumerate(spans):
-        inner = np.s_[span.row : span.row + span.height, span.col : span.col + span.width]
-        blender.add(span, picture[inner])
+        rows = mirrored(span.row, span.height, height)
+        cols = mirrored(span.col, span.width, width)
+        blender.add(span, picture[np.ix_(rows, cols)])
         below = spans[i + 1].row if i + 1 < len(spans) else height
         bands.append(blender.take(below))
     whole = np.concatenate(bands)

@@ -184,10 +184,7 @@ def answer_windows(
     """
     spans = [span for _, span in windows]
     with open_raster(place_of(scene.raster), read=scene.read) as raster:
-        tiles = [
-            raster.read_rgb(scene.plan.grid.pixels(span), (span.height, span.width), scene.stretch)
-            for span in spans
-        ]
+        tiles = [raster.read_span(scene.plan.grid, span, scene.stretch) for span in spans]
     with _seat.turn:
         model = _seat.model(source)
         said = ask_windows(model, tiles, spans, scene.plan, phrases, Timings(), keep=False)

@@ -31,6 +31,7 @@ from rsrefseg.geo.stretch import (
     parse_stretch,
     percentile_stretch,
 )
+from rsrefseg.geo.windows import Span, WorkingGrid, mirrored
 
 # The longer side of the decimated read that the stretch is computed from.
 STRETCH_SAMPLE_PX = 1024
@@ -209,6 +210,37 @@ class RasterSource:
         scaling = Affine.scale(window.width / shape[1], window.height / shape[0])
         transform = self.transform @ Affine.translation(window.col, window.row) @ scaling
         return RgbTile(image, valid, transform, self.crs)
+
+    def read_span(self, grid: WorkingGrid, span: Span, stretch: Stretch | None = None) -> RgbTile:
+        """Read a window of a grid over this raster.
+
+        What lies beyond the grid is mirrored, so that the model sees no edge there, and has no
+        data.
+
+        Args:
+            grid: the grid.
+            span: the window; not as far beyond the grid as that is long.
+            stretch: limits to use in place of the raster's own.
+
+        Raises:
+            RasterError: the pixels cannot be read.
+        """
+        cols = mirrored(span.col, span.width, grid.width)
+        rows = mirrored(span.row, span.height, grid.height)
+        left, top = int(cols.min()), int(rows.min())
+        read = Span(left, top, int(cols.max()) - left + 1, int(rows.max()) - top + 1)
+        tile = self.read_rgb(grid.pixels(read), (read.height, read.width), stretch)
+        if read == span:
+            return tile
+        chosen = np.ix_(rows - top, cols - left)
+        inside = np.ix_(
+            rows == np.arange(span.row, span.row + span.height),
+            cols == np.arange(span.col, span.col + span.width),
+        )
+        valid = np.zeros((span.height, span.width), dtype=np.bool_)
+        valid[inside] = tile.valid[chosen][inside]
+        transform = grid.transform(self.transform, span.col, span.row)
+        return RgbTile(np.ascontiguousarray(tile.image[chosen]), valid, transform, self.crs)
 
     def _colours(self, bands: NDArray[np.generic], stretch: Stretch | None) -> NDArray[np.uint8]:
         """B x H x W of the raster's type to 3 x H x W uint8."""

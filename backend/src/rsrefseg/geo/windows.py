@@ -72,7 +72,8 @@ def window_starts(
     """Where windows start along one axis.
 
     Windows lie on a lattice that is fixed to the ground, so another extent, or a raster cut out
-    elsewhere, meets the same windows; only those that would leave the raster are moved inside.
+    elsewhere, meets the same windows. Those at the raster's rim reach beyond it: moved inside, they
+    would see the ground from elsewhere, and answer otherwise.
 
     Args:
         length: cells of the whole grid.
@@ -85,15 +86,26 @@ def window_starts(
     if length <= window:
         return [0]
     stride = window - overlap
-    # The first lattice start whose window covers `first` beyond the overlap's middle.
+    # The first lattice start whose window covers `first` beyond the overlap's middle; at the
+    # raster's rim, the first that covers the first cell.
     low = math.floor((first + phase - overlap // 2) / stride) * stride - phase
-    starts: dict[int, None] = {}
-    while True:
-        starts[min(max(low, 0), length - window)] = None
-        if low + window - overlap // 2 >= last or low + window >= length:
-            break
-        low += stride
-    return list(starts)
+    starts = [low + stride if low + stride <= 0 else low]
+    while starts[-1] + window < min(length, last + overlap // 2):
+        starts.append(starts[-1] + stride)
+    return starts
+
+
+def mirrored(start: int, count: int, length: int) -> NDArray[np.int64]:
+    """Cells of a grid, where it ends those before its end in reverse.
+
+    Args:
+        start: first cell, from `-length` on.
+        count: how many.
+        length: cells of the whole grid; the last one asked for lies before twice as many.
+    """
+    cells = np.arange(start, start + count, dtype=np.int64)
+    cells = np.where(cells < 0, -1 - cells, cells)
+    return np.where(cells >= length, 2 * length - 1 - cells, cells)
 
 
 def plan_windows(
@@ -107,7 +119,8 @@ def plan_windows(
 
     Args:
         grid: the whole grid.
-        region: the part of interest; windows may reach beyond it, for context.
+        region: the part of interest; windows may reach beyond it, for context, and beyond the
+            grid where that is larger than a window.
         window: width and height of a window in cells.
         overlap: columns and rows that neighbours share.
         phase: of the lattice, along rows and columns.

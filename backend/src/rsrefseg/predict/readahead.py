@@ -82,7 +82,7 @@ class ReadAhead:
             if self._stop.is_set():
                 return
             try:
-                tile = self._raster.read_rgb(self._grid.pixels(span), (span.height, span.width))
+                tile = self._raster.read_span(self._grid, span)
             except (RsRefSegError, MemoryError, ValueError) as error:
                 self._hand_over(_END, error)
                 return

@@ -222,7 +222,7 @@ def encode_raster(
         for i, span in enumerate(plan.windows[:KEEP_WINDOWS]):
             check(cancelled)
             with timings.measure("read_s"):
-                tile = raster.read_rgb(plan.grid.pixels(span), (span.height, span.width))
+                tile = raster.read_span(plan.grid, span)
             if tile.valid.any():
                 with timings.measure("encode_s"):
                     predictor.encode(tile.image, plan.content_px(span))
