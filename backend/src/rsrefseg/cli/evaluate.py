@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from rsrefseg.evaluation.run import Answerer
-    from rsrefseg.predict.segmenter import Segmenter
 
 
 def evaluate(
@@ -27,13 +20,18 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     threshold: Annotated[float, typer.Option(help="Probability that makes a pixel count.")] = 0.5,
 ) -> None:
-    """Measure a model on labelled phrases: gIoU, cIoU, Pr@X, N-acc, by kind and by source."""
+    """Measure a model on labelled phrases: gIoU, cIoU, Pr@X, N-acc, by kind and by source.
+
+    An image more than twice as wide as the model's tile is looked at in windows, as a scene
+    is, but for phrases that compare everything in view ("the largest building").
+    """
     from rich.console import Console
     from rich.progress import Progress
 
     from rsrefseg.data.cases import read_cases
     from rsrefseg.evaluation.report import write_report
     from rsrefseg.evaluation.run import evaluate_cases, report_figures
+    from rsrefseg.predict.closer import answer_image
     from rsrefseg.predict.segmenter import Segmenter
     from rsrefseg.weights.files import bundled_weights
 
@@ -45,7 +43,7 @@ def evaluate(
         outcomes = list(
             evaluate_cases(
                 records,
-                _answerer(segmenter),
+                partial(answer_image, segmenter),
                 threshold=threshold,
                 presence_threshold=segmenter.presence_threshold,
                 progress=lambda done: progress.update(task, completed=done),
@@ -63,16 +61,6 @@ def evaluate(
     if report is not None:
         write_report(report, figures, outcomes)
     _print(figures)
-
-
-def _answerer(segmenter: Segmenter) -> Answerer:
-    def answer(
-        image: NDArray[np.uint8], phrases: Sequence[str]
-    ) -> list[tuple[NDArray[np.float32], float | None]]:
-        answers = segmenter.ask(segmenter.encode(image), phrases)
-        return [(a.probability, a.presence) for a in answers]
-
-    return answer
 
 
 def _print(figures: dict[str, Any]) -> None:
