@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from heartbeat import Heartbeat
 from qgis.core import QgsApplication
-from qgis.gui import QgsCollapsibleGroupBoxBasic
+from qgis.gui import QgsCollapsibleGroupBoxBasic, QgsOptionsPageWidget
 from qgis.PyQt.QtCore import Qt, QTimer
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QApplication, QScrollArea, QWidget
@@ -94,7 +94,8 @@ def settings() -> Iterator[Step]:
     yield until(lambda: QApplication.activeModalWidget() is not None, "QGIS's Options")
     dialog = QApplication.activeModalWidget()
     dialog.resize(900, 760)
-    page = dialog.findChild(QWidget, "rsrefsegSettingsPage")
+    # by class too: newer versions of QGIS wrap it into a scroll area that has its name
+    page = dialog.findChild(QgsOptionsPageWidget, "rsrefsegSettingsPage")
     yield until(lambda: bool(page.isVisible()), "the plugin's page")
     looking = page.engine_label.text()
     yield until(lambda: page.engine_label.text() != looking or "…" not in looking, "the engine")
