@@ -114,7 +114,7 @@ def ready_view(health: Health) -> EngineView:
         EngineStatus.READY,
         model=health.model.name if health.model else "",
         device=_short_device(health),
-        why=why,
+        why=why.partition(";")[0],  # the rest, what was measured, is in the details
         cached=cached,
         details=tuple(details),
         examples=health.model.vocabulary_examples if health.model else (),

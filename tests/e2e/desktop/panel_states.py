@@ -56,6 +56,7 @@ def result() -> Iterator[Step]:
     yield until(idle, "the answer")
     if not plugin().state.view.summary:
         raise RuntimeError(f"no result: {plugin().manager.last_error}")
+    yield after(8.0)  # then QGIS's own “Task complete” is gone, which a quick machine never shows
     yield from picture("04-result")
 
 

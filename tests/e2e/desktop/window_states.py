@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from heartbeat import Heartbeat
 from qgis.core import QgsApplication
-from qgis.gui import QgsCollapsibleGroupBoxBasic, QgsOptionsPageWidget
+from qgis.gui import QgsOptionsPageWidget
 from qgis.PyQt.QtCore import Qt, QTimer
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QApplication, QScrollArea, QWidget
@@ -34,8 +34,9 @@ def show_dialog(dialog: QWidget, name: str, width: int = 900, height: int = 640)
     dialog.show()
     dialog.resize(width, height)
     yield after(0.3)  # QGIS folds the group as it was before
-    for group in dialog.findChildren(QgsCollapsibleGroupBoxBasic):
-        group.setCollapsed(False)
+    advanced = dialog.findChild(QWidget, "grpAdvanced")
+    if advanced is not None:
+        advanced.setCollapsed(False)
     yield after(0.7)
     grab(dialog, name)
     dialog.close()
