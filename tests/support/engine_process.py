@@ -14,6 +14,9 @@ from pathlib import Path
 
 from rsrefseg_qgis.engine.client import EngineClient
 
+# A machine that others keep busy may take minutes for what an idle one does in seconds.
+PATIENCE_S = 600
+
 
 @dataclass
 class Running:
@@ -39,12 +42,20 @@ def start(weights: Path, *arguments: str, **environment: str) -> Running:
     )
     ready = json.loads(process.stdout.readline())
     running = Running(process, ready["url"], ready["token"], ready["pid"])
+    try:
+        _wait_for_model(running)
+    except BaseException:
+        end(running)
+        raise
+    return running
+
+
+def _wait_for_model(running: Running) -> None:
     with contextlib.closing(running.client()) as client:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE_S
         while client.health().state == "loading":
             assert time.monotonic() < deadline, "the model did not load"
             time.sleep(0.05)
-    return running
 
 
 def end(running: Running) -> None:

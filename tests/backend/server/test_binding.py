@@ -121,7 +121,7 @@ def test_https_with_a_fingerprint_to_compare(certificate, tmp_path):
         stranger.close()
         process.stdin.close()
         process.stdin = None
-        assert process.wait(20) == 0
+        assert process.wait(90) == 0
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_the_command_says_what_is_missing(arguments, says):
         [sys.executable, "-m", "rsrefseg", "serve", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 1
