@@ -117,10 +117,20 @@ def model(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def scene(report: dict[str, Any]) -> str:
+    """The benchmark's own tables and where they were measured."""
+    machine, precision = report["machine"], report["figures"]["large"]["precision"]
+    return (
+        f"Measured on {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, in "
+        f"{precision}, load before the start {machine['load_before']}.\n\n{report['markdown']}"
+    )
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "interactive": interactive,
     "load": load,
     "model": model,
+    "scene": scene,
 }
 
 
