@@ -36,7 +36,7 @@ def show_dialog(dialog: QWidget, name: str, width: int = 900, height: int = 640)
     yield after(0.3)  # QGIS folds the group as it was before
     advanced = dialog.findChild(QWidget, "grpAdvanced")
     if advanced is not None:
-        advanced.setCollapsed(False)
+        advanced.setProperty("collapsed", False)  # Python knows it as a plain group
     yield after(0.7)
     grab(dialog, name)
     dialog.close()
