@@ -36,7 +36,7 @@ def main() -> None:
     else:
         model = StandIn()
         model.on_encode = lambda: time.sleep(options.slow)
-        report = run_job(job, model)
+        report = run_job(job, model, lambda _fraction, sentence: print(sentence, flush=True))
     print(report.looked, report.windows, flush=True)
 
 
