@@ -57,7 +57,7 @@ def test_pixels_turn_with_the_phrase() -> None:
 
 def test_flipped_scene_is_still_true() -> None:
     checked = 0
-    for seed in range(12):
+    for seed in range(60):
         scene = generate(seed, 96, kind_weights={"position": 1.0}, typos=0.0)
         for case in scene.cases:
             turned = flip(PixelCase(scene.image, case.phrase, case.mask), "horizontal")

@@ -26,7 +26,7 @@ EXAMPLES = (
     "white cars",
 )
 # A margin above the 95 % of present targets that must be answered.
-_KEEP = 0.97
+_KEEP = 0.96
 _CALIBRATION_SCENES = 150
 
 

@@ -73,7 +73,7 @@ def _coverage(
 
     Args:
         view: a square scene.
-        table: entities x L, 1 where an entity counts; changed.
+        table: entities x L, 1 where an entity counts.
         layers: ids of `view.layers` with the row that each counts for.
         side: divides the scene's side.
 
@@ -82,9 +82,14 @@ def _coverage(
     """
     coverage = _shares(view.ids, side, len(table)) @ table
     if view.parts is not view.ids:
-        # Of a thing's parts (a panel on a roof) a pixel shows the part as well as the thing.
-        table[np.unique(view.ids)] = 0.0
-        coverage += _shares(view.parts, side, len(table)) @ table
+        # Of a thing's parts (a panel on a roof) a pixel shows the part as well as the thing; where
+        # both count for the same (a tree of a forest), it counts once.
+        parts = table.copy()
+        for entity in view.world.entities:
+            if entity.part_of is not None:
+                parts[entity.id] *= 1 - table[entity.part_of]
+        parts[np.unique(view.ids)] = 0.0
+        coverage += _shares(view.parts, side, len(table)) @ parts
     for ident, row in layers:
         mask = view.layers[ident]
         cells = mask.reshape(side, mask.shape[0] // side, side, -1).mean((1, 3))
