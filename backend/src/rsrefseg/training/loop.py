@@ -19,6 +19,7 @@ from rsrefseg.models.build import build_model
 from rsrefseg.models.features import ImageFeatures
 from rsrefseg.models.prompter import Prompts
 from rsrefseg.models.rsrefseg2 import RSRefSeg2
+from rsrefseg.predict.device import cpu_has_bf16
 from rsrefseg.training.batch import Batch, Grids
 from rsrefseg.training.checkpoint import load_checkpoint, save_checkpoint
 from rsrefseg.training.config import TrainConfig
@@ -95,7 +96,7 @@ class Trainer:
         self.process = Process.join()
         self.device = torch.device(device)
         self.grids = grids_of(model.eval())
-        self.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
+        self.dtype = _dtype(config.precision, self.device)
         self.model = model
         self.heads = SurfaceHeads(model.preset)
         trained = nn.ModuleDict({_MODEL: self.model, "heads": self.heads}).to(self.device)
@@ -227,6 +228,15 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         for name, buffer in self.model.named_buffers():
             buffer.copy_(state["buffers"][name])
+
+
+def _dtype(precision: str, device: torch.device) -> torch.dtype:
+    """What forward and backward compute in."""
+    if precision == "auto":
+        on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        fast = on_gpu or (device.type == "cpu" and cpu_has_bf16())
+        return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16 if precision == "bf16" else torch.float32
 
 
 def _tensorboard(out: Path) -> Any:
