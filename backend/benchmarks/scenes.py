@@ -1,18 +1,25 @@
-"""How fast scenes are made: `python backend/benchmarks/scenes.py [--count N]`, on one core."""
+"""How fast scenes are made, on one core, and what share of that each stage takes.
+
+python backend/benchmarks/scenes.py [--count N]
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
+from _machine import machine
 from rsrefseg.scenes.layouts import make_world
 from rsrefseg.scenes.phrases import speak
 from rsrefseg.scenes.render import render
 from rsrefseg.scenes.scene import draw_resolution, generate
 from rsrefseg.scenes.view import look
 
+OUT = Path(__file__).resolve().parents[2] / "build" / "bench" / "scenes.json"
 _STAGES = ("world", "render", "measure", "phrases")
 
 
@@ -22,7 +29,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--phrases", type=int, default=16)
+    parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
+    ran_on = machine()
     cv2.setNumThreads(1)
     generate(0, args.size)
     start = time.process_time()
@@ -35,6 +44,14 @@ def main() -> None:
         spent += _stages(seed, args.size, args.phrases)
     for name, seconds in zip(_STAGES, spent / args.count, strict=True):
         print(f"  {name:8} {1e3 * seconds:6.1f} ms")
+    figures = {
+        "scenes_per_s_per_core": round(args.count / took, 2),
+        **{f"{n}_ms": round(1e3 * s, 2) for n, s in zip(_STAGES, spent / args.count, strict=True)},
+    }
+    shares = {f"{n}_share": round(s / spent.sum(), 3) for n, s in zip(_STAGES, spent, strict=True)}
+    report = {"part": "scenes", "machine": ran_on, "figures": figures, "ratios": shares}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def _stages(seed: int, size_px: int, phrases: int) -> np.ndarray:
