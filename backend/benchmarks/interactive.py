@@ -13,7 +13,6 @@ import argparse
 import gc
 import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import psutil
+from _machine import machine
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -235,23 +234,6 @@ def ratios(tiny: dict, large: dict | None) -> dict[str, float]:
     if large is not None:
         found["further_phrase_over_first_l"] = further_over_first(large["steps"])
     return found
-
-
-def machine() -> dict[str, object]:
-    """What it ran on, and what else ran there."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                name = line.partition(":")[2].strip()
-    return {
-        "cpu": name,
-        "cores": psutil.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 1e9),
-        "load_before": round(psutil.getloadavg()[0], 1),
-        "python": platform.python_version(),
-    }
 
 
 def judge(found: dict[str, float], rethreshold_s: float) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from typing import Any
 
 import psutil
 import torch
+from _machine import machine
 from rsrefseg.models.build import build_model
 from rsrefseg.models.config import load_preset
 from rsrefseg.models.rsrefseg2 import RSRefSeg2
@@ -196,20 +196,11 @@ def ratios(costs: dict[str, Cost]) -> dict[str, float]:
     }
 
 
-def machine(device: torch.device) -> dict[str, object]:
-    """What it ran on."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
-        models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        name = models[0] if models else name
+def ran_on(device: torch.device) -> dict[str, object]:
+    """The machine, and what of it the model uses."""
     return {
-        "cpu": name,
-        "cores": psutil.cpu_count(),
+        **machine(),
         "threads": torch.get_num_threads(),
-        "load_before": round(psutil.getloadavg()[0], 1),
-        "memory_gb": round(psutil.virtual_memory().total / 1e9),
         "device": torch.cuda.get_device_name() if device.type == "cuda" else device.type,
         "torch": torch.__version__,
     }
@@ -235,7 +226,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=2, help="rounds")
     options = parser.parse_args()
     device = torch.device(options.device)
-    about = machine(device)
+    about = ran_on(device)
     print(f"{options.preset} on {about['cpu']}, {about['threads']} threads, {about['device']}")
     report: dict[str, Any] = {"machine": about, "preset": options.preset, "targets": TARGETS}
     report |= {"figures": {}, "left_out": {}, "ratios": {}}
