@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import resource
+from contextlib import contextmanager
 
 import numpy as np
 import pyarrow
@@ -96,19 +97,21 @@ def test_leaving_without_a_commit_leaves_nothing(tmp_path, monkeypatch):
     assert path.read_text() == "mine"
 
 
-@pytest.fixture
+@contextmanager
 def no_room():
-    """No file can grow beyond 4 kB, as on a disk that is full."""
+    """No file can grow beyond 4 kB, as on a disk that is full; not for long: pytest writes too."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("pieces", [1, 200])
-def test_a_full_disk_gets_a_sentence_and_no_half_file(tmp_path, monkeypatch, no_room, pieces):
+def test_a_full_disk_gets_a_sentence_and_no_half_file(tmp_path, monkeypatch, pieces):
     """Met while polygons are written, or when the file is completed."""
     monkeypatch.setattr(results, "CHUNK", 300)
-    with pytest.raises(OutputError, match="disk"):
+    with pytest.raises(OutputError, match="disk"), no_room():
         write_in_pieces(tmp_path / "out.parquet", pieces)
     assert list(tmp_path.iterdir()) == []
