@@ -51,6 +51,7 @@ def test_broken_json_is_said(tmp_path):
         ("clip", "width", 63, "multiple"),
         ("clip", "depth", 3, r"clip\.depth.*not a known setting"),
         ("clip", "stem", "pool", "patch, conv"),
+        ("clip", "local_kernel", 4, r"clip\.local_kernel.*odd"),
         ("clip", "init_logit_bias", float("nan"), "finite"),
         ("sam", "kind", "sam3", "sam1.*sam2"),
         ("sam", "global_att_blocks", [44], "first of a stage"),
@@ -69,6 +70,14 @@ def test_wrong_settings_are_named(section, key, value, said):
     values = load_preset("rsrefseg2-l").to_json()
     values[section][key] = value
     with pytest.raises(ConfigError, match=said):
+        Preset.from_json(values)
+
+
+@pytest.mark.parametrize(("key", "value"), [("stem", "patch"), ("patch_size", 4)])
+def test_finer_maps_need_a_stem_that_has_them(key, value):
+    values = load_preset("rsrefseg2-tiny").to_json()
+    values["sam"][key] = value
+    with pytest.raises(ConfigError, match="finer_maps"):
         Preset.from_json(values)
 
 

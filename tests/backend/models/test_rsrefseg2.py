@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from rsrefseg.models.build import build_model
@@ -49,6 +51,42 @@ def test_a_phrase_gets_the_same_alone_and_in_any_batch(model):
                     batched, value = batched.sigmoid(), value.sigmoid()
                 scale = value.abs().max()
                 assert (batched - value).abs().max() <= 1e-5 * scale, field
+
+
+@torch.inference_mode()
+def test_what_helps_learning_from_few_images_begins_as_nothing(reduced):
+    """Older weights go on in a preset with these options, and answer as before at first."""
+    torch.manual_seed(0)
+    helped = build_model(reduced("rsrefseg2-tiny"))
+    preset = helped.preset
+    plain = build_model(
+        replace(
+            preset,
+            clip=replace(preset.clip, local_kernel=0),
+            sam=replace(preset.sam, local_kernel=0, finer_maps=False),
+        )
+    )
+    left = helped.load_state_dict(plain.state_dict(), strict=False)
+    assert {key.split(".")[1] for key in left.missing_keys} == {"local", "project"}
+    side = preset.tile_px
+    tile, (ids, lengths) = torch.rand(1, 3, side, side), phrases(4)
+    masks = [
+        model.ask(model.encode_image(tile), model.encode_text(ids, lengths)).low_res_logits
+        for model in (helped, plain)
+    ]
+    torch.testing.assert_close(*masks)
+    before = helped.encode_image(tile)
+    for part in (helped.clip_image.local[0].conv, helped.sam_encoder.local[0].conv):
+        part.weight.normal_()
+    after = helped.encode_image(tile)
+    assert (after.clip_tokens - before.clip_tokens).abs().max() > 0.01
+    assert (after.sam_embed - before.sam_embed).abs().max() > 0.01
+    for part in helped.sam_encoder.project:
+        part.weight.normal_()
+        finer = helped.encode_image(tile)
+        drawn = helped.ask(finer, helped.encode_text(ids, lengths)).low_res_logits
+        assert (drawn - masks[0]).abs().max() > 1e-4
+        masks[0] = drawn
 
 
 @torch.inference_mode()

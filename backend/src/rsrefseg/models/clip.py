@@ -10,7 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rsrefseg.models.config import ClipConfig
-from rsrefseg.models.layers import PLAIN_ATTENTION_LIMIT, ConvStem, resize_like, zero_rows
+from rsrefseg.models.layers import (
+    PLAIN_ATTENTION_LIMIT,
+    ConvStem,
+    LocalMixing,
+    resize_like,
+    zero_rows,
+)
 from rsrefseg.models.torchvision_compat import ensure_torchvision
 
 # SigLIP's norms, both towers.
@@ -64,6 +70,11 @@ class ClipImageTower(nn.Module):
             norm_layer=partial(nn.LayerNorm, eps=NORM_EPS),
             act_layer=partial(nn.GELU, approximate="tanh"),
         )
+        self.local = nn.ModuleList()
+        if config.local_kernel:
+            self.local.extend(
+                LocalMixing(config.width, config.local_kernel) for _ in self.trunk.blocks
+            )
         if (self.grid[0] * self.grid[1]) ** 2 <= PLAIN_ATTENTION_LIMIT:
             for module in self.trunk.modules():
                 if isinstance(module, Attention):
@@ -81,8 +92,15 @@ class ClipImageTower(nn.Module):
         size = (self.image_size, self.image_size)
         pixels = resize_like(image * 2 - 1, size, mode="bilinear", align_corners=False)
         weights = next(self.trunk.parameters())
-        tokens: Tensor = self.trunk.forward_features(pixels.to(weights.dtype))
-        return tokens
+        pixels = pixels.to(weights.dtype)
+        if not self.local:
+            tokens: Tensor = self.trunk.forward_features(pixels)
+            return tokens
+        x = self.trunk.patch_embed(pixels) + self.trunk.pos_embed
+        for local, block in zip(self.local, self.trunk.blocks, strict=True):
+            x = block(local(x.unflatten(1, self.grid)).flatten(1, 2))
+        normed: Tensor = self.trunk.norm(x)
+        return normed
 
 
 class ClipTextTower(nn.Module):

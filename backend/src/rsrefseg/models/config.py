@@ -102,6 +102,11 @@ def _divides(section: str, what: str, whole: int, parts_name: str, parts: int) -
         )
 
 
+def _odd(section: str, values: _Checked, name: str) -> None:
+    if getattr(values, name) and not getattr(values, name) % 2:
+        raise ConfigError(f"'{section}.{name}' must be odd, or 0 for none.")
+
+
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ConfigError(f"'{name}' must be one of {', '.join(choices)}, not '{value}'.")
@@ -122,6 +127,7 @@ class ClipConfig(_Checked):
     vocab_size: int
     context_length: int
     stem: Literal["patch", "conv"] = "patch"
+    local_kernel: int = 0
     tokenizer: Literal["words", "file"] = "file"
     init_logit_scale: float = math.log(10.0)
     init_logit_bias: float = -10.0
@@ -135,6 +141,7 @@ class ClipConfig(_Checked):
         if self.image_size < self.patch_size:
             raise ConfigError("'clip.image_size' must be at least 'clip.patch_size'.")
         _one_of("clip.stem", self.stem, ("patch", "conv"))
+        _odd("clip", self, "local_kernel")
         _one_of("clip.tokenizer", self.tokenizer, ("words", "file"))
 
     @property
@@ -160,6 +167,8 @@ class Sam1Config(_Checked):
     patch_size: int = 16
     use_rel_pos: bool = True
     stem: Literal["patch", "conv"] = "patch"
+    local_kernel: int = 0
+    finer_maps: bool = False
     mask_in_chans: int = 16
     decoder_depth: int = 2
     decoder_heads: int = 8
@@ -178,6 +187,11 @@ class Sam1Config(_Checked):
         if self.image_size < self.patch_size:
             raise ConfigError("'sam.image_size' must be at least 'sam.patch_size'.")
         _one_of("sam.stem", self.stem, ("patch", "conv"))
+        _odd("sam", self, "local_kernel")
+        if self.finer_maps and (self.stem != "conv" or self.patch_size < 8):
+            raise ConfigError(
+                "'sam.finer_maps' needs 'sam.stem' \"conv\" and a 'sam.patch_size' of at least 8."
+            )
         if any(not 0 <= i < self.depth for i in self.global_attn_indexes):
             raise ConfigError("'sam.global_attn_indexes' must name layers below 'sam.depth'.")
 

@@ -21,7 +21,7 @@ class ImageFeatures:
         clip_grid: rows and columns of those tokens.
         sam_embed: (B, D, h, w) SAM's image embedding.
         high_res: SAM 2's two finer maps, (B, D / 8, 4h, 4w) and (B, D / 4, 2h, 2w); empty for
-            SAM 1.
+            a SAM 1 without them.
     """
 
     clip_tokens: Tensor

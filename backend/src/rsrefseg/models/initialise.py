@@ -61,6 +61,8 @@ def _initialise_sam1(encoder: Sam1Encoder) -> None:
             nn.init.trunc_normal_(module.weight, std=_STD)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+    for parameter in encoder.project.parameters():
+        nn.init.zeros_(parameter)  # the decoder begins without the finer maps
 
 
 def _sine_positions(like: Tensor) -> Tensor:

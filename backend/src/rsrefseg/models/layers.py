@@ -31,11 +31,39 @@ class ConvStem(nn.Module):
             ]
         layers.append(nn.Conv2d(channels[-1], width, kernel_size=1))
         self.layers = nn.Sequential(*layers)
+        self.channels = channels[1:]
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, width, S / patch, S / patch)."""
-        tokens: Tensor = self.layers(image)
-        return tokens
+        return self.tokens(image)[0]
+
+    def tokens(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The tokens of an image, and what each halving of it led to, finest first."""
+        halvings = []
+        x = image
+        for start in range(0, len(self.layers) - 1, 3):
+            x = self.layers[start : start + 3](x)
+            halvings.append(x)
+        return self.layers[-1](x), halvings
+
+
+class LocalMixing(nn.Module):
+    """Adds to each token what lies around it, by a depth-wise convolution.
+
+    A transformer that learns from few images has to be told that neighbours belong together; this
+    is how conditional position encodings do it (arXiv 2102.10882). It begins as the identity.
+    """
+
+    def __init__(self, width: int, kernel: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, kernel, padding=kernel // 2, groups=width)
+        nn.init.zeros_(self.conv.weight)
+        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, h, w, C) -> (B, h, w, C)."""
+        around: Tensor = self.conv(x.permute(0, 3, 1, 2))
+        return x + around.permute(0, 2, 3, 1)
 
 
 class Attention(nn.Module):

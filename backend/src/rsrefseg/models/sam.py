@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from rsrefseg.models.clip import mlp_ratio
 from rsrefseg.models.config import Sam1Config
-from rsrefseg.models.layers import ConvStem, resize_like
+from rsrefseg.models.layers import ConvStem, LocalMixing, resize_like
 from rsrefseg.models.mask_head import draw_masks
 from rsrefseg.models.torchvision_compat import ensure_torchvision
 
@@ -24,9 +24,10 @@ NORM_EPS = 1e-6
 class _StemEmbed(ConvStem):
     """The convolutional stem with the layout of segment-anything's patch embedding."""
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, S, S) -> (B, h, w, width)."""
-        return super().forward(image).permute(0, 2, 3, 1)
+    def tokens(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """(B, 3, S, S) -> (B, h, w, width), and (B, C, H, W) for each halving."""
+        tokens, halvings = super().tokens(image)
+        return tokens.permute(0, 2, 3, 1), halvings
 
 
 class _FusedAttention(nn.Module):
@@ -46,7 +47,11 @@ class _FusedAttention(nn.Module):
 
 
 class Sam1Encoder(nn.Module):
-    """segment-anything's ViT, for tiles of any size."""
+    """segment-anything's ViT, for tiles of any size.
+
+    Two options of ours help where it learns from few images: convolutions between its blocks, and
+    SAM 2's finer maps for the decoder, taken from the convolutional stem.
+    """
 
     def __init__(self, config: Sam1Config) -> None:
         super().__init__()
@@ -71,17 +76,41 @@ class Sam1Encoder(nn.Module):
                 block.attn = _FusedAttention(config.num_heads, block.attn.qkv, block.attn.proj)
         if config.stem == "conv":
             self.vit.patch_embed = _StemEmbed(config.patch_size, config.embed_dim)
+        self.local = nn.ModuleList()
+        if config.local_kernel:
+            self.local.extend(
+                LocalMixing(config.embed_dim, config.local_kernel) for _ in self.vit.blocks
+            )
+        self.project = nn.ModuleList()
+        if config.finer_maps:
+            d = config.d_model
+            fine, middle = self.vit.patch_embed.channels[-3:-1]
+            self.project.extend((nn.Conv2d(fine, d // 8, 1), nn.Conv2d(middle, d // 4, 1)))
 
     def forward(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Encodes a normalised tile (B, 3, S, S) to (B, D, h, w); no finer maps."""
-        x = self.vit.patch_embed(image.to(self.vit.pos_embed.dtype))  # (B, h, w, C)
+        """Encodes a normalised tile (B, 3, S, S).
+
+        Returns:
+            Embedding (B, D, h, w), and the finer maps (B, D / 8, 4h, 4w) and (B, D / 4, 2h, 2w)
+            where the configuration has them.
+        """
+        x, finer = self._embed(image.to(self.vit.pos_embed.dtype))  # (B, h, w, C)
         position = self.vit.pos_embed.permute(0, 3, 1, 2)
-        resized = resize_like(position, tuple(x.shape[1:3]), "bicubic", align_corners=False)
+        resized = resize_like(position, (x.shape[1], x.shape[2]), "bicubic", align_corners=False)
         x = x + resized.permute(0, 2, 3, 1).to(x.dtype)
-        for block in self.vit.blocks:
-            x = block(x)
+        for i, block in enumerate(self.vit.blocks):
+            x = block(self.local[i](x) if self.local else x)
         embedding: Tensor = self.vit.neck(x.permute(0, 3, 1, 2))
-        return embedding.contiguous(memory_format=torch.channels_last), ()
+        return embedding.contiguous(memory_format=torch.channels_last), finer
+
+    def _embed(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        if not self.project:
+            return self.vit.patch_embed(image), ()
+        x, halvings = self.vit.patch_embed.tokens(image)
+        pairs = zip(self.project, halvings[-3:-1], strict=True)
+        # Channels last: each phrase's decoder gathers the pixels of its cells.
+        finer = (project(halving) for project, halving in pairs)
+        return x, tuple(f.contiguous(memory_format=torch.channels_last) for f in finer)
 
 
 class PromptEmbedding(nn.Module):
@@ -178,7 +207,7 @@ class Sam1Decoder(nn.Module):
 
         Args:
             image: (P, D, h, w) image embedding.
-            high_res: empty for SAM 1.
+            high_res: the two finer maps of an encoder that has them, else nothing.
             sparse: (P, K, D) prompt tokens.
             dense: (P, 1, 4h, 4w) mask-input logits.
 
@@ -194,6 +223,6 @@ class Sam1Decoder(nn.Module):
         states, keys = decoder.transformer(source, position, tokens)
         # A single mask is asked for: the others' hypernetworks need not run.
         kernel = decoder.output_hypernetworks_mlps[0](states[:, 1])[:, None]  # (P, 1, D / 8)
-        masks = draw_masks(decoder.output_upscaling, keys, grid, kernel)
+        masks = draw_masks(decoder.output_upscaling, keys, grid, kernel, high_res)
         iou = decoder.iou_prediction_head(states[:, 0])[:, :1]
         return masks, iou

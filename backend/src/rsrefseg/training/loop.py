@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +147,8 @@ class Trainer:
         targets = Targets(**{k: v.to(device) for k, v in vars(batch.targets).items()})
         with torch.set_grad_enabled(self.step >= self.config.frozen_steps):
             encoded = self.model.encode_image(images)
-        features = encoded.expand(targets.image_index)
+        # The finer maps are for drawing, which not all phrases come to.
+        features = replace(encoded, high_res=()).expand(targets.image_index)
         text = self.model.encode_text(batch.token_ids.to(device), batch.lengths.to(device))
         labels, labelled = batch.labels.to(device), batch.labelled.to(device)
         tokens = encoded.clip_tokens
@@ -158,7 +159,7 @@ class Trainer:
         if not self.config.encodes_only(self.step):
             prompts = self.model.prompt(features, text)
             parts |= prompt_losses(prompts, features.clip_tokens, targets)
-            parts |= self._drawn(features, prompts, targets)
+            parts |= self._drawn(encoded, prompts, targets)
         loss = weighted(parts, self.config.loss)
         loss.backward()  # type: ignore[no-untyped-call]
         share = self.process.average if self.process.world > 1 else None
@@ -167,14 +168,14 @@ class Trainer:
         return {**figures, "total": float(loss.detach()), "grad_norm": norm}
 
     def _drawn(
-        self, features: ImageFeatures, prompts: Prompts, targets: Targets
+        self, encoded: ImageFeatures, prompts: Prompts, targets: Targets
     ) -> dict[str, Tensor]:
         """Draws the masks of some of the phrases, drawn by lot, and judges them."""
         count = len(targets.present)
         chosen = np.random.default_rng([self.config.seed, self.step, self.process.rank])
         index = torch.from_numpy(chosen.permutation(count)[: self.config.drawn_phrases])
         index = index.sort().values.to(self.device)
-        rows = features.rows(index)
+        rows = encoded.rows(targets.image_index[index])
         masks, iou = self.model.sam_decoder(
             rows.sam_embed, rows.high_res, prompts.sparse[index], prompts.dense[index]
         )

@@ -95,6 +95,7 @@ class Speaker:
         self.rows, self.cols = view.ids.shape
         self.present = frozenset(s.entity.cls for s in view.seen.values())
         self._groups: dict[str, Group] = {}
+        self._classes: dict[tuple[frozenset[str], int], tuple[str, ...]] = {}
         self._tests: dict[str, Callable[[Seen], Truth]] = {}
 
     def pick(self, options: Sequence[T], weights: Iterable[float] | None = None) -> T:
@@ -147,10 +148,12 @@ class Speaker:
         maybe += tuple(s for s in group.maybe if attr.test(s) != NO)
         return Group(group.cls, (*group.attrs, attr), yes, maybe, group.all)
 
-    def classes(self, among: frozenset[str] = COUNTED, least: int = 1) -> list[str]:
+    def classes(self, among: frozenset[str] = COUNTED, least: int = 1) -> tuple[str, ...]:
         """Classes of which at least some number can be seen well."""
-        found = [c for c in sorted(among) if len(self.group(c).yes) >= least]
-        return [c for c in found if not self._too_fine(c)]
+        if (among, least) not in self._classes:
+            found = (c for c in sorted(among) if len(self.group(c).yes) >= least)
+            self._classes[among, least] = tuple(c for c in found if not self._too_fine(c))
+        return self._classes[among, least]
 
     def _too_fine(self, cls: str) -> bool:
         """A house is only called so where no other kind of building is about."""
