@@ -7,113 +7,16 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from rsrefseg.errors import ConfigError
+from rsrefseg.models.checked import Checked, coerce, divides, odd, one_of, positive
 
 PRESET_DIR = Path(__file__).parent / "presets"
 
-_Section = TypeVar("_Section", bound="_Checked")
-
 
 @dataclass(frozen=True)
-class _Checked:
-    """Base of the sections: reading from JSON with unknown and missing keys named."""
-
-    @classmethod
-    def from_json(cls: type[_Section], section: str, values: Any) -> _Section:
-        """Builds the section from a JSON object.
-
-        Args:
-            section: the section's name, for error messages.
-            values: the decoded JSON object.
-
-        Raises:
-            ConfigError: a key is unknown, missing, or of the wrong type.
-        """
-        if not isinstance(values, dict):
-            raise ConfigError(f"The section '{section}' must be a JSON object.")
-        fields = {f.name: f for f in dataclasses.fields(cls)}
-        for key in values:
-            if key not in fields:
-                raise ConfigError(
-                    f"'{section}.{key}' is not a known setting; known are: "
-                    f"{', '.join(sorted(fields))}."
-                )
-        missing = [
-            name
-            for name, f in fields.items()
-            if name not in values
-            and f.default is dataclasses.MISSING
-            and f.default_factory is dataclasses.MISSING
-        ]
-        if missing:
-            raise ConfigError(f"'{section}' lacks the setting '{missing[0]}': add it.")
-        checked = {k: _coerce(f"{section}.{k}", fields[k].type, v) for k, v in values.items()}
-        return cls(**checked)
-
-    def to_json(self) -> dict[str, Any]:
-        """The section as a JSON object, defaults included."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}
-
-
-def _coerce(name: str, annotation: Any, value: Any) -> Any:
-    """Checks one JSON value against the (string) annotation of its field."""
-    kind = str(annotation)
-    if value is None and "None" in kind:
-        return None
-    if kind.startswith("tuple"):
-        if not isinstance(value, list) or not all(_is_int(v) for v in value):
-            raise ConfigError(f"'{name}' must be a list of whole numbers.")
-        return tuple(value)
-    if kind.startswith("bool"):
-        if not isinstance(value, bool):
-            raise ConfigError(f"'{name}' must be true or false.")
-        return value
-    if kind.startswith("int"):
-        if not _is_int(value) or value < 0:
-            raise ConfigError(f"'{name}' must be a whole number that is not negative.")
-        return value
-    if kind.startswith("float"):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ConfigError(f"'{name}' must be a number.")
-        if not math.isfinite(value):
-            raise ConfigError(f"'{name}' must be a finite number.")
-        return float(value)
-    if not isinstance(value, str):
-        raise ConfigError(f"'{name}' must be a text.")
-    return value
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _positive(section: str, values: _Checked, *names: str) -> None:
-    for name in names:
-        if not getattr(values, name) > 0:
-            raise ConfigError(f"'{section}.{name}' must be greater than 0.")
-
-
-def _divides(section: str, what: str, whole: int, parts_name: str, parts: int) -> None:
-    if parts < 1 or whole % parts:
-        raise ConfigError(
-            f"'{section}.{what}' ({whole}) must be a multiple of '{parts_name}' ({parts})."
-        )
-
-
-def _odd(section: str, values: _Checked, name: str) -> None:
-    if getattr(values, name) and not getattr(values, name) % 2:
-        raise ConfigError(f"'{section}.{name}' must be odd, or 0 for none.")
-
-
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigError(f"'{name}' must be one of {', '.join(choices)}, not '{value}'.")
-
-
-@dataclass(frozen=True)
-class ClipConfig(_Checked):
+class ClipConfig(Checked):
     """The two CLIP towers. Image and text share one width, as in SigLIP 2."""
 
     width: int
@@ -133,16 +36,16 @@ class ClipConfig(_Checked):
     init_logit_bias: float = -10.0
 
     def __post_init__(self) -> None:
-        _positive(
+        positive(
             "clip", self, "width", "image_size", "patch_size", "vision_layers", "vision_mlp",
             "text_layers", "text_mlp", "vocab_size", "context_length",
         )  # fmt: skip
-        _divides("clip", "width", self.width, "heads", self.heads)
+        divides("clip", "width", self.width, "heads", self.heads)
         if self.image_size < self.patch_size:
             raise ConfigError("'clip.image_size' must be at least 'clip.patch_size'.")
-        _one_of("clip.stem", self.stem, ("patch", "conv"))
-        _odd("clip", self, "local_kernel")
-        _one_of("clip.tokenizer", self.tokenizer, ("words", "file"))
+        one_of("clip.stem", self.stem, ("patch", "conv"))
+        odd("clip", self, "local_kernel")
+        one_of("clip.tokenizer", self.tokenizer, ("words", "file"))
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -152,7 +55,7 @@ class ClipConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class Sam1Config(_Checked):
+class Sam1Config(Checked):
     """SAM 1: a plain ViT with windowed attention, and the two-way mask decoder."""
 
     d_model: int
@@ -178,16 +81,16 @@ class Sam1Config(_Checked):
     iou_head_hidden: int = 256
 
     def __post_init__(self) -> None:
-        _positive(
+        positive(
             "sam", self, "d_model", "image_size", "embed_dim", "depth", "mlp_dim", "patch_size",
             "mask_in_chans", "decoder_depth", "decoder_mlp", "iou_head_depth", "iou_head_hidden",
         )  # fmt: skip
-        _divides("sam", "embed_dim", self.embed_dim, "num_heads", self.num_heads)
-        _divides("sam", "d_model", self.d_model, "twice the decoder_heads", 2 * self.decoder_heads)
+        divides("sam", "embed_dim", self.embed_dim, "num_heads", self.num_heads)
+        divides("sam", "d_model", self.d_model, "twice the decoder_heads", 2 * self.decoder_heads)
         if self.image_size < self.patch_size:
             raise ConfigError("'sam.image_size' must be at least 'sam.patch_size'.")
-        _one_of("sam.stem", self.stem, ("patch", "conv"))
-        _odd("sam", self, "local_kernel")
+        one_of("sam.stem", self.stem, ("patch", "conv"))
+        odd("sam", self, "local_kernel")
         if self.finer_maps and (self.stem != "conv" or self.patch_size < 8):
             raise ConfigError(
                 "'sam.finer_maps' needs 'sam.stem' \"conv\" and a 'sam.patch_size' of at least 8."
@@ -202,7 +105,7 @@ class Sam1Config(_Checked):
 
 
 @dataclass(frozen=True)
-class Sam2Config(_Checked):
+class Sam2Config(Checked):
     """SAM 2.1: a hierarchical (Hiera) trunk, an FPN neck, and the mask decoder.
 
     The trunk's names are those of the `sam2` package.
@@ -232,17 +135,17 @@ class Sam2Config(_Checked):
     stability_threshold: float = 0.98
 
     def __post_init__(self) -> None:
-        _positive("sam", self, "d_model", "image_size", "embed_dim", "num_heads")
-        _divides("sam", "embed_dim", self.embed_dim, "num_heads", self.num_heads)
-        _divides("sam", "d_model", self.d_model, "twice the decoder_heads", 2 * self.decoder_heads)
+        positive("sam", self, "d_model", "image_size", "embed_dim", "num_heads")
+        divides("sam", "embed_dim", self.embed_dim, "num_heads", self.num_heads)
+        divides("sam", "d_model", self.d_model, "twice the decoder_heads", 2 * self.decoder_heads)
         if len(self.stages) != 4 or min(self.stages) < 1:
             raise ConfigError("'sam.stages' must hold four depths of at least 1.")
         if len(self.window_spec) != 4 or min(self.window_spec) < 1:
             raise ConfigError("'sam.window_spec' must hold four window sizes.")
         # Each stage halves the grid; the first window's positions are tiled over the finest one.
-        _divides("sam", "image_size", self.image_size, "the coarsest stride", 32)
+        divides("sam", "image_size", self.image_size, "the coarsest stride", 32)
         finest = self.image_size // 4
-        _divides("sam", "image_size / 4", finest, "the first of window_spec", self.window_spec[0])
+        divides("sam", "image_size / 4", finest, "the first of window_spec", self.window_spec[0])
         if len(self.window_pos_embed_bkg_spatial_size) != 2:
             raise ConfigError("'sam.window_pos_embed_bkg_spatial_size' must hold two sizes.")
         pooling = {sum(self.stages[:i]) for i in range(1, 1 + self.q_pool)}
@@ -262,7 +165,7 @@ SamConfig = Sam1Config | Sam2Config
 
 
 @dataclass(frozen=True)
-class PrompterConfig(_Checked):
+class PrompterConfig(Checked):
     """The cascaded second-order prompter; the options' defaults are the released model."""
 
     num_text_queries: int
@@ -283,10 +186,10 @@ class PrompterConfig(_Checked):
     spatial_width: int = 128
 
     def __post_init__(self) -> None:
-        _positive("prompter", self, "num_text_queries", "num_prompts", "mlp_dim", "internal_dim")
-        _divides("prompter", "internal_dim", self.internal_dim, "num_heads", self.num_heads)
-        _one_of("prompter.dense_prompt_grid", self.dense_prompt_grid, ("mask", "tokens"))
-        _one_of("prompter.dense_norm", self.dense_norm, ("batch", "group"))
+        positive("prompter", self, "num_text_queries", "num_prompts", "mlp_dim", "internal_dim")
+        divides("prompter", "internal_dim", self.internal_dim, "num_heads", self.num_heads)
+        one_of("prompter.dense_prompt_grid", self.dense_prompt_grid, ("mask", "tokens"))
+        one_of("prompter.dense_norm", self.dense_norm, ("batch", "group"))
         if self.image_grid is not None and len(self.image_grid) != 2:
             raise ConfigError("'prompter.image_grid' must hold rows and columns.")
 
@@ -358,7 +261,7 @@ class Preset:
                 raise ConfigError(f"The model configuration lacks the section '{section}'.")
         known = {f.name: f for f in dataclasses.fields(cls)}
         plain = {
-            k: _coerce(k, known[k].type, v)
+            k: coerce(k, known[k].type, v)
             for k, v in values.items()
             if k in known and k not in ("clip", "sam", "prompter", "extra")
         }
