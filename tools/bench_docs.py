@@ -126,7 +126,25 @@ def scene(report: dict[str, Any]) -> str:
     )
 
 
+def heartbeat(report: dict[str, Any]) -> str:
+    """How long QGIS's main thread was blocked at most, step by step."""
+    machine = report["machine"]
+    lines = [
+        f"Measured on {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, load "
+        f"before the start {machine['load_before']}.",
+        "",
+        f"| While | Longest block, at most {s(report['limit_s'])} asked | of it own work |",
+        "| --- | ---: | ---: |",
+    ]
+    lines += [
+        f"| {name} | {s(piece['blocked_s'])} | {s(piece['cpu_s'])} |"
+        for name, piece in report["pieces"].items()
+    ]
+    return "\n".join(lines)
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "heartbeat": heartbeat,
     "interactive": interactive,
     "load": load,
     "model": model,

@@ -11,10 +11,11 @@ so there are two bounds, which are the same on a quiet one. Own work and the clo
 from __future__ import annotations
 
 import json
-import platform
 import subprocess
 import sys
 from pathlib import Path
+
+from _machine import machine
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "build" / "bench"
@@ -25,6 +26,7 @@ QUIET = "nothing to do"
 def main() -> int:
     """Measure, print the table, write build/bench/heartbeat.json; 1 over the limit."""
     subprocess.run([str(ROOT / "tools" / "setup.sh"), "system"], check=True)
+    about = machine()
     folder = OUT / "heartbeat"
     tour = [sys.executable, str(ROOT / "tests/e2e/desktop/run_tour.py")]
     run = subprocess.run([*tour, "--states", "heartbeat", "--out", str(folder)], check=False)
@@ -40,7 +42,7 @@ def main() -> int:
     working = [piece for name, piece in pieces.items() if name != QUIET]
     least, most = (max(piece[key] for piece in working) for key in ("sure_s", "blocked_s"))
     report = {
-        "machine": platform.processor() or platform.machine(),
+        "machine": about,
         "pieces": pieces,
         "limit_s": LIMIT_S,
         "ratios": {"longest_over_limit": most / LIMIT_S},

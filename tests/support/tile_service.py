@@ -11,10 +11,14 @@ from contextlib import contextmanager
 
 import numpy as np
 from osgeo import gdal
-from qgis.core import QgsDataSourceUri, QgsRasterLayer
+from qgis.core import Qgis, QgsDataSourceUri, QgsRasterLayer
 
 # Width of a tile of the finest level, 18.
 TILE_M = 2 * math.pi * 6378137 / 2**18
+
+# After 3.40 QGIS draws each tile a pixel too large, so that no gap shows between them: the square
+# may begin a pixel early or end one late.
+EDGE_PX = 0 if Qgis.versionInt() < 34100 else 1
 
 
 @functools.lru_cache(maxsize=1)  # the server's threads must not draw it at the same time

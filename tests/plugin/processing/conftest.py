@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from qgis.core import QgsApplication, QgsProcessingFeedback
+from qgis.core import QgsApplication, QgsLayerTreeModel, QgsProcessingFeedback, QgsProject
+from qgis.gui import QgsLayerTreeView
 
 from rsrefseg_qgis.engine.manager import EngineManager
 from rsrefseg_qgis.processing.provider import RSRefSegProvider
@@ -43,6 +44,16 @@ class Feedback(QgsProcessingFeedback):
 @pytest.fixture
 def feedback() -> Feedback:
     return Feedback()
+
+
+@pytest.fixture
+def layer_tree(qgis_iface: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """From 3.44 on QGIS loads results through its window's layer tree: a real one is needed."""
+    view = QgsLayerTreeView()
+    view.setModel(QgsLayerTreeModel(QgsProject.instance().layerTreeRoot()))
+    monkeypatch.setattr(qgis_iface, "layerTreeView", lambda: view)
+    yield
+    view.setModel(None)
 
 
 @pytest.fixture(scope="session")

@@ -153,6 +153,7 @@ def test_one_phrase_field_alone_is_a_sentence(toolbox: Run) -> None:
         toolbox("evaluate", **wrong, OUTPUT="memory:")
 
 
+@pytest.mark.usefixtures("layer_tree")
 def test_result_is_styled_when_loaded(toolbox: Run) -> None:
     import processing
 

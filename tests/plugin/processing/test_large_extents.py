@@ -31,7 +31,7 @@ from rsrefseg_qgis.layers import scratch
 from rsrefseg_qgis.tasks import delivery, segment
 from tests.plugin import rasters
 from tests.plugin.processing.conftest import Feedback
-from tests.support.tile_service import TILE_M, tile_service, tiles_layer
+from tests.support.tile_service import EDGE_PX, TILE_M, tile_service, tiles_layer
 
 Run = Callable[..., dict[str, Any]]
 PHRASE = "all buildings; water"
@@ -209,9 +209,11 @@ def test_tile_service_larger_than_one_upload(toolbox: Run, monkeypatch: pytest.M
         )["OUTPUT"]
     (pixels,) = drawn
     assert pixels.shape == (4, 512, 512)
-    tile = np.full((256, 256), 90)
-    tile[96:160, 96:160] = 220
-    assert np.array_equal(pixels[0], np.tile(tile, (2, 2)))
+    tiles = pixels[0].reshape(2, 256, 2, 256)
+    assert np.all(tiles[:, 96:160, :, 96:160] == 220)
+    square = slice(96 - EDGE_PX, 160 + EDGE_PX)
+    tiles[:, square, :, square] = 90
+    assert np.all(tiles == 90)
     assert found.crs().authid() == "EPSG:3857"
     inside = QgsRectangle(x, y, x + 2 * TILE_M, y + 2 * TILE_M).buffered(1e-3)
     assert all(inside.contains(f.geometry().boundingBox()) for f in found.getFeatures())

@@ -135,6 +135,7 @@ def test_cancel_leaves_no_file(
     assert list(target.parent.iterdir()) == []
 
 
+@pytest.mark.usefixtures("layer_tree")
 def test_result_is_styled_when_loaded(toolbox: Run, scene: Path) -> None:
     import processing
 

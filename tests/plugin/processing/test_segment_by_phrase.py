@@ -140,6 +140,7 @@ def test_cancel(provider: RSRefSegProvider, scene: str, blob_manager: EngineMana
     assert "OUTPUT" not in results
 
 
+@pytest.mark.usefixtures("layer_tree")
 def test_result_is_styled_when_loaded(
     provider: RSRefSegProvider, scene: str, qgis_new_project: None, qtbot: Any
 ) -> None:

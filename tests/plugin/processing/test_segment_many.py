@@ -198,6 +198,7 @@ def test_cancel_leaves_what_was_there(
     assert [path.name for path in tmp_path.glob(".*")] == []
 
 
+@pytest.mark.usefixtures("layer_tree")
 def test_layers_are_loaded_and_styled(toolbox: Run, folder: Path, tmp_path: Path) -> None:
     import processing
 
