@@ -61,7 +61,8 @@ class TrainConfig:
         repeat_scenes: go over this many scenes again and again instead of rendering new ones.
         real_cases: cases.jsonl files of labelled imagery that is mixed in.
         real_share: share of the images in a batch that are taken from `real_cases`.
-        learning_rate: peak learning rate of AdamW.
+        optimizer: "muon" optimises the image encoders' matrices with Muon, all else with AdamW.
+        learning_rate: peak learning rate.
         warmup_steps: linear warm-up.
         decay_fraction: share of the run, at its end, over which the rate falls to zero.
         precision: "bf16" keeps bfloat16 weights with fp32 master copies; "auto" does so where the
@@ -86,6 +87,7 @@ class TrainConfig:
     real_share: float = 0.0
     kind_stages: tuple[KindStage, ...] = ()
     loss: LossWeights = field(default_factory=LossWeights)
+    optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 6e-4
     weight_decay: float = 0.05
     warmup_steps: int = 200
@@ -105,6 +107,8 @@ class TrainConfig:
         for name in ("steps", "images_per_step", "phrases_per_image", "encoder_images"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"The training configuration needs {name} of at least 1.")
+        if self.optimizer not in ("adamw", "muon"):
+            raise ConfigError(f"Optimizer {self.optimizer!r} is unknown; use adamw or muon.")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise ConfigError(f"Precision {self.precision!r} is unknown; use auto, fp32 or bf16.")
         if not 0 <= self.real_share <= 1 or (self.real_share and not self.real_cases):

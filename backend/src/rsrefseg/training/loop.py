@@ -24,7 +24,7 @@ from rsrefseg.training.batch import Batch, Grids
 from rsrefseg.training.checkpoint import load_checkpoint, save_checkpoint
 from rsrefseg.training.config import TrainConfig
 from rsrefseg.training.losses import Targets, drawing_losses, prompt_losses, weighted
-from rsrefseg.training.optimizer import MasterAdamW
+from rsrefseg.training.optimizer import MasterOptimizer
 from rsrefseg.training.stream import BatchStream, batches
 from rsrefseg.training.surfaces import SurfaceHeads
 
@@ -100,8 +100,13 @@ class Trainer:
         self.model = model
         self.heads = SurfaceHeads(model.preset)
         trained = nn.ModuleDict({_MODEL: self.model, "heads": self.heads}).to(self.device)
-        self.optimizer = MasterAdamW(
-            trained, weight_decay=config.weight_decay, ema_decay=config.ema_decay
+        self.optimizer = MasterOptimizer(
+            trained,
+            weight_decay=config.weight_decay,
+            ema_decay=config.ema_decay,
+            muon=config.optimizer == "muon",
+            rank=self.process.rank,
+            world=self.process.world,
         )
         trained.to(self.dtype).train()
         self.step = 0

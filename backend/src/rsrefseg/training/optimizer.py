@@ -1,4 +1,4 @@
-"""AdamW over fp32 master copies of bfloat16 weights, with a moving average.
+"""AdamW and Muon over fp32 master copies of bfloat16 weights, with a moving average.
 
 On a CPU the memory traffic of the weights limits training, so forward and backward use bfloat16
 weights; an update smaller than their rounding would be lost, so it is made on fp32 copies.
@@ -12,17 +12,35 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rsrefseg.training.muon import Muon
 
-class MasterAdamW:
-    """AdamW whose state and weights are fp32 whatever the model's own precision.
+# Where Muon's matrices are: the layers of the image encoders.
+_ENCODERS = (".clip_image.", ".sam_encoder.")
+
+
+class MasterOptimizer:
+    """An optimiser whose state and weights are fp32 whatever the model's own precision.
 
     Args:
         model: its trainable parameters are optimised, in place.
         weight_decay: on matrices; vectors (norms, biases) and embeddings' scales have none.
         ema_decay: decay per step of the moving average, which warms up from 0.
+        muon: whether Muon optimises the matrices of the image encoders' layers; the rest, or all,
+            is AdamW's.
+        rank: of this process among those that share Muon's work.
+        world: their number.
     """
 
-    def __init__(self, model: nn.Module, *, weight_decay: float, ema_decay: float) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        weight_decay: float,
+        ema_decay: float,
+        muon: bool = False,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
         named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
         self.names = [n for n, _ in named]
         self.parameters: list[Tensor] = [p for _, p in named]
@@ -36,7 +54,11 @@ class MasterAdamW:
         self.average = [m.clone() for m in self.masters]
         self.ema_decay = ema_decay
         self.steps = 0
-        matrices = [m for m in self.masters if m.ndim >= 2]
+        named_masters = zip(self.names, self.masters, strict=True)
+        orthogonal = [m for n, m in named_masters if muon and m.ndim == 2 and _in_encoder(n)]
+        self.muon = Muon(orthogonal, weight_decay=weight_decay, rank=rank, world=world)
+        taken = {id(m) for m in orthogonal}
+        matrices = [m for m in self.masters if m.ndim >= 2 and id(m) not in taken]
         vectors = [m for m in self.masters if m.ndim < 2]
         self.adamw = torch.optim.AdamW(
             [
@@ -77,6 +99,7 @@ class MasterAdamW:
         for group in self.adamw.param_groups:
             group["lr"] = rate
         self.adamw.step()
+        self.muon.step(rate, share)
         self.steps += 1
         torch._foreach_copy_(self.parameters, self.masters)
         decay = min(self.ema_decay, (1 + self.steps) / (10 + self.steps))
@@ -93,6 +116,7 @@ class MasterAdamW:
             "masters": self.masters,
             "average": self.average,
             "adamw": self.adamw.state_dict(),
+            "muon": self.muon.state_dict(),
             "steps": self.steps,
         }
 
@@ -103,4 +127,9 @@ class MasterAdamW:
         torch._foreach_copy_(self.average, state["average"])
         torch._foreach_copy_(self.parameters, self.masters)
         self.adamw.load_state_dict(state["adamw"])
+        self.muon.load_state_dict(state["muon"])
         self.steps = state["steps"]
+
+
+def _in_encoder(name: str) -> bool:
+    return ".blocks." in name and any(part in f".{name}" for part in _ENCODERS)
