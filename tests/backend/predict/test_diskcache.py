@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -175,3 +176,25 @@ def test_a_segmenter_comes_back_to_an_image_in_another_session(tiny_weights, tmp
     assert answer.probability == pytest.approx(wanted.probability, abs=1e-6)
     assert again.encode(picture).cached is True
     assert again.cache.disk.hits == 1
+
+
+THREADS = Path("/proc/self/task")
+
+
+@pytest.mark.skipif(
+    not THREADS.is_dir() or (os.cpu_count() or 1) < 2,
+    reason="threads are counted in /proc, and one core has no pools",
+)
+def test_writing_starts_no_pool_of_threads(tmp_path):
+    """A second pool of OpenMP threads makes every step of the model take twice as long."""
+    large = torch.randn(1, 16, 128, 128).contiguous(memory_format=torch.channels_last)
+    disk = FeatureDisk(tmp_path, 10_000_000, "model")
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)
+    before = len(list(THREADS.iterdir()))
+    disk.put("a", ImageFeatures(torch.randn(1, 256, 192), (16, 16), large))
+    disk.flush()
+    after = len(list(THREADS.iterdir()))
+    torch.set_num_threads(usual)
+    assert after == before + 1, "the writer's own thread"
+    assert torch.equal(disk.get("a").sam_embed, large)
