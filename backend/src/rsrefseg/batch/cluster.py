@@ -29,6 +29,10 @@ Future = Any
 THREADS = 2
 # Tasks for each thread that may be under way, so that none waits for the next.
 AHEAD = 2
+# Most windows of a task: handing one out takes the processors nearly as long as a small model does.
+WINDOWS = 8
+# Tasks that each thread gets at least, so that all end at about the same time.
+TASKS = 4
 # How often a window that failed is tried anew, as when storage did not answer.
 RETRIES = 2
 # How often a window may be there when a worker dies before it is held to be the cause.
@@ -65,8 +69,15 @@ def connected(address: str | None, workers: int | None = None) -> Iterator[Clien
         return
     local: Any = distributed.LocalCluster
     client_of: Any = distributed.Client
+    threads = {"OMP_NUM_THREADS": str(max(1, cores // count))}
+    settings = {
+        "distributed.scheduler.allowed-failures": DEATHS,
+        # In place of Dask's own, which make workers give memory back at once: a model that takes
+        # it again for its next step spends half of its time on that.
+        "distributed.nanny.pre-spawn-environ": threads,
+    }
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}),
+        dask.config.set(settings),
         local(
             n_workers=count,
             threads_per_worker=THREADS,
@@ -75,7 +86,7 @@ def connected(address: str | None, workers: int | None = None) -> Iterator[Clien
             dashboard_address=None,
             silence_logs=logging.ERROR,
             memory_limit=0,  # the operating system's holds: a worker is not killed for its model
-            env={"OMP_NUM_THREADS": str(max(1, cores // count))},
+            env=threads,
         ) as cluster,
         client_of(cluster) as client,
     ):
@@ -171,7 +182,8 @@ class _Fleet:
         scene = SceneSource(
             _everywhere(raster.location), self._read, raster.stretch(), without_windows
         )
-        waiting = groups(missing, self._together)
+        share = len(missing) // max(1, TASKS * self._threads())
+        waiting = groups(missing, max(self._together, min(WINDOWS, share)))
         finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
         out: set[Future] = set()
         try:
@@ -197,12 +209,15 @@ class _Fleet:
 
     def _as_many(self, waiting: Iterator[Any], out: int) -> Iterator[Any]:
         """The next groups, as long as there are too few under way."""
-        threads = sum(self._client.nthreads().values())
-        for _ in range(max(1, AHEAD * threads) - out):
+        for _ in range(max(1, AHEAD * self._threads()) - out):
             group = next(waiting, None)
             if group is None:
                 return
             yield group
+
+    def _threads(self) -> int:
+        """The workers' threads, of which there may be more by now."""
+        return sum(self._client.nthreads().values())
 
 
 def _next(finished: queue.SimpleQueue[Future]) -> Future | None:

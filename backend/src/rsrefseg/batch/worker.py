@@ -6,10 +6,10 @@ there, packed answers back.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from rsrefseg import __version__
 from rsrefseg.errors import ClusterError
@@ -20,7 +20,9 @@ from rsrefseg.predict.look import ask_windows, window_answer
 from rsrefseg.predict.plan import ScenePlan
 from rsrefseg.predict.store import pack
 from rsrefseg.predict.timings import Timings
-from rsrefseg.predict.types import DeviceInfo, ModelInfo, Predictor
+from rsrefseg.predict.types import DeviceInfo, ModelInfo, PhraseAnswer, Predictor
+
+Outcome = TypeVar("Outcome")
 
 
 class ModelSource(Hashable, Protocol):
@@ -127,14 +129,22 @@ class SceneSource:
 
 
 class _Seat:
-    """What a worker's process holds on to."""
+    """What a worker's process holds on to: a model, and the one thread that it runs in.
+
+    Compute libraries keep a pool of threads for each thread that calls them, and two pools on the
+    same cores are in each other's way.
+    """
 
     def __init__(self) -> None:
-        self.turn = threading.Lock()  # the model serves one thread at a time
+        self.thread = ThreadPoolExecutor(1, "model")
         self.models: dict[ModelSource, Predictor] = {}
 
+    def run(self, step: Callable[[], Outcome]) -> Outcome:
+        """A step's outcome; the others wait for their turn."""
+        return self.thread.submit(step).result()
+
     def model(self, source: ModelSource) -> Predictor:
-        """The model, loaded on first use; the caller has the turn."""
+        """The model, loaded on first use; only for the model's thread."""
         if source not in self.models:
             self.models.clear()
             self.models[source] = source.load()
@@ -151,12 +161,15 @@ def describe(source: ModelSource, phrases: Sequence[str]) -> Facts:
         PhraseError: a phrase cannot be used.
         RsRefSegError: the model cannot be loaded.
     """
-    with _seat.turn:
+
+    def loaded() -> Facts:
         model = _seat.model(source)
         _seat.models[source.pinned(model.info, model.device)] = model
         tidy = model.check_phrases(phrases)
         warnings = tuple(tuple(model.phrase_warnings(phrase)) for phrase in tidy)
         return Facts(model.info, model.device, model.together, tuple(tidy), warnings)
+
+    return _seat.run(loaded)
 
 
 def answer_windows(
@@ -185,9 +198,12 @@ def answer_windows(
     spans = [span for _, span in windows]
     with open_raster(place_of(scene.raster), read=scene.read) as raster:
         tiles = [raster.read_span(scene.plan.grid, span, scene.stretch) for span in spans]
-    with _seat.turn:
+
+    def asked() -> list[list[PhraseAnswer] | None]:
         model = _seat.model(source)
-        said = ask_windows(model, tiles, spans, scene.plan, phrases, Timings(), keep=False)
+        return ask_windows(model, tiles, spans, scene.plan, phrases, Timings(), keep=False)
+
+    said = _seat.run(asked)
     return [
         (index, pack(window_answer(tile, answers, len(phrases))))
         for (index, _), tile, answers in zip(windows, tiles, said, strict=True)
