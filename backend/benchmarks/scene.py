@@ -169,6 +169,7 @@ def measure(side: int, weights: str | None) -> dict[str, dict[str, Any]]:
             ("single", 2, 0),
             ("dask", 2, 2),
             ("large", 4, 0),
+            ("small again", 1, 0),
         ):
             raster = Path(folder) / f"{times}.tif"
             if not raster.exists():
@@ -184,8 +185,10 @@ def measure(side: int, weights: str | None) -> dict[str, dict[str, Any]]:
 def find_ratios(figures: dict[str, dict[str, Any]]) -> dict[str, float]:
     """What is aimed at, see `TARGETS`."""
     small, large, tracing = figures["small"], figures["large"], figures["tracing"]
+    # Before the large one and after it: a machine's speed drifts within the minutes between.
+    small_s = (small["total_s"] + figures["small again"]["total_s"]) / 2
     return {
-        "time_16x_pixels": large["total_s"] / small["total_s"],
+        "time_16x_pixels": large["total_s"] / small_s,
         "peak_memory_large_over_small": large["peak_mb"] / small["peak_mb"],
         "outside_model_share": large["outside_model_share"],
         "dask_over_single": figures["dask"]["total_s"] / figures["single"]["total_s"],
@@ -199,7 +202,7 @@ def tables(figures: dict[str, dict[str, Any]], ratios: dict[str, float]) -> str:
         "| Scene | Processes | Windows | Seconds | in the model | polygons | Peak MB |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for name in ("small", "single", "dask", "large"):
+    for name in ("small", "small again", "single", "dask", "large"):
         run = figures[name]
         model, peak = run.get("model_s"), run.get("peak_mb")
         lines.append(
