@@ -20,12 +20,17 @@ PAGES = (ROOT / "docs" / "performance.md", ROOT / "docs" / "reliability.md")
 BLOCK = re.compile(r"(<!-- bench:(\w+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
 
+def measured_on(report: dict[str, Any], *also: str) -> str:
+    """The machine, as a sentence."""
+    machine = report["machine"]
+    facts = (machine["cpu"], f"{machine['cores']} cores", f"{machine['memory_gb']} GB", *also)
+    return f"Measured on {', '.join(facts)}, load before the start {machine['load_before']}."
+
+
 def interactive(report: dict[str, Any]) -> str:
     """What each step takes, and the ratios beside their targets."""
-    machine = report["machine"]
     lines = [
-        f"Measured on {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
-        f"Python {machine['python']}, load before the start {machine['load_before']}.",
+        measured_on(report, f"Python {report['machine']['python']}"),
         "",
         "| Step | " + " | ".join(model["title"] for model in models(report)) + " |",
         "| --- |" + " ---: |" * len(models(report)),
@@ -119,19 +124,14 @@ def model(report: dict[str, Any]) -> str:
 
 def scene(report: dict[str, Any]) -> str:
     """The benchmark's own tables and where they were measured."""
-    machine, precision = report["machine"], report["figures"]["large"]["precision"]
-    return (
-        f"Measured on {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, in "
-        f"{precision}, load before the start {machine['load_before']}.\n\n{report['markdown']}"
-    )
+    precision = report["figures"]["large"]["precision"]
+    return f"{measured_on(report, f'in {precision}')}\n\n{report['markdown']}"
 
 
 def heartbeat(report: dict[str, Any]) -> str:
     """How long QGIS's main thread was blocked at most, step by step."""
-    machine = report["machine"]
     lines = [
-        f"Measured on {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, load "
-        f"before the start {machine['load_before']}.",
+        measured_on(report),
         "",
         f"| While | Longest block, at most {s(report['limit_s'])} asked | of it own work |",
         "| --- | ---: | ---: |",
