@@ -69,7 +69,7 @@ def curve_table(lines: Iterable[str]) -> str:
 def latency_table(figures: Mapping[str, Any]) -> str:
     """What each step of asking takes, by the interactive benchmark."""
     machine, tiny = figures["machine"], figures["tiny"]
-    said = f"{tiny['device']}, {machine['cores']} cores; median of the benchmark `interactive`."
+    said = f"{tiny['title']}, {machine['cores']} cores; median of the benchmark `interactive`."
     rows = ([name, 1000 * step["median_s"]] for name, step in tiny["steps"].items())
     return f"{said}\n\n" + table(("step", "milliseconds"), rows)
 
