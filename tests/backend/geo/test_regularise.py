@@ -67,6 +67,7 @@ def test_lake_keeps_its_shape_and_holes_stay() -> None:
     ),
     strategies.floats(0, 10),
 )
+@hypothesis.example([(1, 1), (2, 2), (3, 3), (0, 0), (2, 3), (3, 3)], 0.0)  # back over itself
 def test_whatever_is_drawn_comes_out_valid(points: list[tuple[int, int]], tolerance: float) -> None:
     drawn = shapely.Polygon(points)
     hypothesis.assume(shapely.make_valid(drawn).area > 0)

@@ -41,9 +41,15 @@ def test_windows_cover_what_is_asked(length, window, overlap_share, phase, data)
         assert starts == [0]
         return
     assert {(start + phase) % stride for start in starts} == {0}
+    assert set(starts) <= set(window_starts(length, window, overlap, 0, length, phase % stride))
     # What lies beyond the raster is never more than there is to mirror, and no window is asked
     # whose part of the raster its neighbour has too.
     assert all(overlap - window < start < length - overlap for start in starts)
+
+
+def test_the_last_cell_alone_is_seen_by_the_window_that_sees_it_with_all_others():
+    every = window_starts(100, 32, 16, 0, 100, 10)
+    assert window_starts(100, 32, 16, 99, 100, 10) == every[-1:]
 
 
 def test_another_extent_meets_the_same_windows():

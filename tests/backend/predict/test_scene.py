@@ -135,11 +135,11 @@ def test_phrases_that_need_the_whole_scene_are_named_when_there_are_windows(make
     assert segment_raster(stand_in, small, request).warnings == ()
 
 
-def test_a_raster_without_crs_gives_polygons_and_a_warning(make_raster, stand_in):
+def test_a_raster_that_lies_nowhere_gives_polygons_where_qgis_draws_it_and_a_warning(make_raster, stand_in):
     path = make_raster(squares(), crs=None, transform=Affine.identity())
     result = segment_raster(stand_in, path, SegmentRequest(("green",)))
     (feature,) = result.results[0].features
-    assert feature.geometry.bounds == (5, 5, 8, 8)
+    assert feature.geometry.bounds == (5, -8, 8, -5)
     assert feature.area_m2 is None
     assert any("no CRS" in sentence for sentence in result.warnings)
 

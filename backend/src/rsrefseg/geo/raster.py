@@ -123,7 +123,7 @@ class RasterSource:
         self.width: int = dataset.width
         self.height: int = dataset.height
         self.count: int = dataset.count
-        self.transform: Affine = dataset.transform
+        self.transform: Affine = _transform(dataset)
         self.crs: str | None = _wkt(dataset.crs) if dataset.crs else None
         if self.count < 1 or self.width < 1 or self.height < 1:
             raise RasterError(f"{name} has no raster band: choose a raster with image data.")
@@ -363,6 +363,16 @@ def gdal_version() -> str:
     """The version of the GDAL that reads."""
     version: str = rasterio.__gdal_version__
     return version
+
+
+def _transform(dataset: Any) -> Affine:
+    """Where the pixels lie.
+
+    GDAL says identity of an image that lies nowhere. QGIS then draws its top at 0 and the rest
+    below, so polygons have to lie there as well.
+    """
+    transform: Affine = dataset.transform
+    return Affine.scale(1, -1) if transform == Affine.identity() else transform
 
 
 def _wkt(crs: Any) -> str:

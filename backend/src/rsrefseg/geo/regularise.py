@@ -67,7 +67,9 @@ def _one(geometry: shapely.Geometry, crs: str | None, tolerance_m: float) -> dic
     if not shapely.is_valid(geometry):
         if shapely.get_num_coordinates(geometry) > MOST_CROSSING:
             raise InputError("An outline crosses itself and has too many corners: repair it first.")
-        geometry = shapely.make_valid(geometry, method="structure", keep_collapsed=False)
+        filled = shapely.make_valid(geometry, method="structure", keep_collapsed=False)
+        # GEOS leaves nothing of some outlines that run back over themselves: repair() does.
+        geometry = filled if filled.area > 0 else geometry
     whole = np.array([shapely.force_2d(geometry)], dtype=object)
     parts, _ = repair(whole, whole)
     if not len(parts):

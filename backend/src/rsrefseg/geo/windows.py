@@ -87,9 +87,13 @@ def window_starts(
         return [0]
     stride = window - overlap
     # The first lattice start whose window covers `first` beyond the overlap's middle; at the
-    # raster's rim, the first that covers the first cell.
+    # raster's rims, the last window that covers the first cell, the first that covers the last.
     low = math.floor((first + phase - overlap // 2) / stride) * stride - phase
-    starts = [low + stride if low + stride <= 0 else low]
+    if low + stride <= 0:
+        low += stride
+    elif low + overlap >= length:
+        low -= stride
+    starts = [low]
     while starts[-1] + window < min(length, last + overlap // 2):
         starts.append(starts[-1] + stride)
     return starts
