@@ -131,6 +131,24 @@ def test_panel_toolbox_and_qgis_process_agree(
     assert shapes(QgsVectorLayer(str(target), "x", "ogr")) == panel
 
 
+def test_image_that_lies_nowhere_gets_polygons_where_it_is_drawn(
+    plugin: RSRefSegPlugin, qtbot: Any, tmp_path: Path
+) -> None:
+    import processing
+
+    image = rasters.rgb(200, 256, (60, 80, 140, 150))
+    path = rasters.write(tmp_path / "a.tif", image, geotransform=None, epsg=None)
+    layer = QgsRasterLayer(str(path), "photograph")
+    layer.setCrs(QgsCoordinateReferenceSystem())
+    add(plugin, layer)
+    plugin.panel.shape_box.threshold.setValue(0.05)
+    (panel,) = ask(plugin, qtbot, PHRASE)
+    assert layer.extent().buffered(1e-6).contains(panel.extent())
+    parameters = {"INPUT": layer, "PHRASE": PHRASE, "THRESHOLD": 0.05, "OUTPUT": "memory:"}
+    result = processing.run("rsrefseg:segmentbyphrase", parameters)
+    assert shapes(result["OUTPUT"]) == shapes(panel)
+
+
 def _bounds(path: Path) -> tuple[float, ...]:
     box = QgsRasterLayer(str(path), "x").extent()
     return box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum()
