@@ -18,7 +18,7 @@ def picture(height=96, width=128, seed=0):
 
 def test_it_says_what_it_is(segmenter):
     info = segmenter.info
-    assert (info.name, info.preset, info.tile_px) == ("random-tiny", "rsrefseg2-tiny", 256)
+    assert (info.name, info.preset, info.tile_px) == ("random-tiny", "rsrefseg2-tiny", 384)
     assert len(info.sha256) == 64
     assert segmenter.device.kind == "cpu"
     assert segmenter.device.precision == "fp32"

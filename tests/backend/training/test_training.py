@@ -35,9 +35,15 @@ def tokenizer():
     return build_model(load_preset("rsrefseg2-tiny")).words
 
 
-def make_trainer(out, config=CONFIG):
+def make_trainer(out, config=CONFIG, preset=None):
     torch.manual_seed(config.seed)
-    return Trainer(build_model(load_preset(config.preset)), config, out)
+    return Trainer(build_model(preset or load_preset(config.preset)), config, out)
+
+
+def smaller_tile():
+    """The tiny preset with a tile of 256 pixels, which learns in half the time."""
+    preset = load_preset("rsrefseg2-tiny")
+    return dataclasses.replace(preset, sam=dataclasses.replace(preset.sam, image_size=256))
 
 
 def test_a_step_gives_the_same_batch_every_time_and_other_steps_another(tokenizer):
@@ -57,6 +63,16 @@ def test_targets_and_likes_do_not_overlap(tokenizer):
     targets = BatchStream(CONFIG, tokenizer, GRIDS)[0].targets
     assert targets.mask.shape[1:] == (128, 128)
     assert float((targets.tokens + targets.likes).max()) <= 1 + 1e-5
+
+
+def test_scenes_of_another_side_are_scaled_to_the_tile(tokenizer):
+    small = BatchStream(dataclasses.replace(CONFIG, scene_px=(128,)), tokenizer, GRIDS)[0]
+    assert small.images.shape == (1, 3, 256, 256)
+    assert small.targets.mask.shape[1:] == (128, 128)
+    # What a place shows adds up as it does in the scene: somewhere a class covers a cell.
+    assert float(small.labels.amax()) == pytest.approx(1.0, abs=1e-5)
+    with pytest.raises(ConfigError, match="multiple of 32"):
+        BatchStream(dataclasses.replace(CONFIG, scene_px=(100,)), tokenizer, GRIDS)
 
 
 def test_resumed_run_equals_the_unbroken_one(tmp_path):
@@ -123,6 +139,17 @@ def test_run_goes_on_from_weights_of_an_older_preset_with_what_fits(tmp_path):
         assert all(torch.allclose(own[k], old[k], atol=1e-3) for k in old), part
 
 
+def test_run_goes_on_from_weights_of_a_smaller_tile_with_its_positions_stretched(tmp_path):
+    before = build_model(smaller_tile())
+    with torch.no_grad():
+        before.sam_encoder.vit.pos_embed.copy_(torch.linspace(-1, 1, 32)[None, :, None, None])
+    write_weights(before, tmp_path / "smaller.safetensors", {})
+    model = start_model(TrainConfig(init=str(tmp_path / "smaller.safetensors")))
+    positions = model.sam_encoder.vit.pos_embed
+    assert positions.shape[1:3] == (48, 48)
+    assert bool((positions[0, 1:, 5, 7] > positions[0, :-1, 5, 7]).all())
+
+
 def test_rate_warms_up_stays_and_falls_to_zero():
     config = dataclasses.replace(CONFIG, steps=100, warmup_steps=10, decay_fraction=0.2)
     rates = [config.rate(s) / config.learning_rate for s in range(101)]
@@ -175,7 +202,7 @@ def test_two_minutes_of_training_learn_its_own_small_set(tmp_path):
         repeat_scenes=3,
         kind_stages=(),
     )
-    trainer = make_trainer(tmp_path, config)
+    trainer = make_trainer(tmp_path, config, smaller_tile())
     trainer.run()
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     losses = [entry["loss"]["total"] for entry in log]

@@ -58,6 +58,8 @@ class TrainConfig:
         drawn_phrases: of so many phrases of a process's step the mask is drawn; the others only
             learn where to point, which is cheaper. None: of all.
         scene_seed: first seed of the rendered scenes; all stay below 600,000.
+        scene_px: sides of the rendered scenes, drawn at random and scaled to the tile, each a
+            multiple of SAM's grid; none: the tile's side.
         repeat_scenes: go over this many scenes again and again instead of rendering new ones.
         real_cases: cases.jsonl files of labelled imagery that is mixed in.
         real_share: share of the images in a batch that are taken from `real_cases`.
@@ -82,6 +84,7 @@ class TrainConfig:
     frozen_steps: int = 0
     drawn_phrases: int | None = None
     scene_seed: int = 0
+    scene_px: tuple[int, ...] = ()
     repeat_scenes: int | None = None
     real_cases: tuple[str, ...] = ()
     real_share: float = 0.0
@@ -133,6 +136,7 @@ class TrainConfig:
             raw["init"] = str((base / raw["init"]).resolve())
         try:
             raw["loss"] = LossWeights(**raw.get("loss", {}))
+            raw["scene_px"] = tuple(raw.get("scene_px", ()))
             raw["kind_stages"] = tuple(KindStage(**s) for s in raw.get("kind_stages", ()))
             return cls(**raw)
         except TypeError as error:

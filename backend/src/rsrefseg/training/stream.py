@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from rsrefseg.errors import ConfigError
 from rsrefseg.models.tokenizer import Tokenizer
 from rsrefseg.scenes import Case, generate
 from rsrefseg.training.batch import THINGS, Batch, Grids, Question, Sample, collate
@@ -50,6 +51,9 @@ class BatchStream(Dataset[Batch]):
     ) -> None:
         self.config, self.tokenizer, self.grids = config, tokenizer, grids
         self.rank, self.world = rank, world
+        self.sides = config.scene_px or (grids.tile_px,)
+        if any(side < 1 or side % grids.sam for side in self.sides):
+            raise ConfigError(f"Each of scene_px must be a multiple of {grids.sam}, SAM's grid.")
         self.real = RealImages(config.real_cases, grids.tile_px) if config.real_share else None
 
     def __len__(self) -> int:
@@ -78,7 +82,7 @@ class BatchStream(Dataset[Batch]):
             number %= config.repeat_scenes
         scene = generate(
             (config.scene_seed + number) % VALIDATION_SEED,
-            size_px=self.grids.tile_px,
+            size_px=self.sides[rng.integers(len(self.sides))],
             phrases=phrases,
             kind_weights=config.kind_weights(step),
         )
@@ -88,7 +92,10 @@ class BatchStream(Dataset[Batch]):
             Question(c.phrase, c.mask, c.class_mask & ~c.mask, things[i : i + THINGS])
             for i, c in zip(range(0, len(things), THINGS), scene.cases, strict=True)
         ]
-        return Sample(scene.image, questions, label_coverage(scene.view, self.grids.sam))
+        tile = (self.grids.tile_px, self.grids.tile_px)
+        image = cv2.resize(scene.image, tile, interpolation=cv2.INTER_LINEAR)
+        labels = label_coverage(scene.view, self.grids.sam)
+        return Sample(np.asarray(image, np.uint8), questions, labels)
 
 
 def _named(case: Case) -> list[tuple[int, ...]]:
