@@ -27,8 +27,9 @@ WARM_UP = 8
 CANCELLED_SHARE = 0.1
 PHRASES = ("red roofs", "the water", "the road left of the field", "trees", "крыша")
 THRESHOLDS = (0.3, 0.45, 0.5, 0.55)
-# What the heap may grow by once everything has been used once.
-GROWTH_BYTES = 80_000_000
+# What the heap may grow by once everything has been used once. It rises and falls by a hundred
+# megabytes, however many requests there are; a map lost with each request would be more than this.
+GROWTH_BYTES = 200_000_000
 
 
 def pictures():
