@@ -7,9 +7,9 @@ from rsrefseg.models.features import ImageFeatures, TextFeatures
 
 @pytest.fixture
 def features():
-    return ImageFeatures(
-        torch.randn(3, 16, 8), (4, 4), torch.randn(3, 8, 5, 5), (torch.randn(3, 1, 20, 20),)
-    )
+    ground = torch.randn(3, 2, 5, 5).contiguous(memory_format=torch.channels_last)
+    high_res = (torch.randn(3, 25, 16, 1),)
+    return ImageFeatures(torch.randn(3, 16, 8), (4, 4), torch.randn(3, 8, 5, 5), high_res, ground)
 
 
 def test_select_is_a_batch_of_one(features):
@@ -27,6 +27,7 @@ def test_expand_repeats_by_index(features, index):
         (features.clip_tokens, more.clip_tokens),
         (features.sam_embed, more.sam_embed),
         (features.high_res[0], more.high_res[0]),
+        (features.ground, more.ground),
     ):
         assert torch.equal(after, before[index])
 
@@ -47,7 +48,7 @@ def test_expand_has_a_gradient(features):
 
 
 def test_bytes_and_moving(features):
-    assert features.nbytes == 4 * (3 * 16 * 8 + 3 * 8 * 25 + 3 * 400)
+    assert features.nbytes == 4 * (3 * 16 * 8 + 3 * 8 * 25 + 3 * 400 + 3 * 2 * 25)
     half = features.to(dtype=torch.bfloat16)
     assert half.nbytes * 2 == features.nbytes
     assert half.high_res[0].dtype == torch.bfloat16

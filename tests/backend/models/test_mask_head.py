@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import torch
-from rsrefseg.models.mask_head import draw_masks
+from rsrefseg.models.mask_head import beside, draw_masks
 from rsrefseg.models.torchvision_compat import ensure_torchvision
 
 
@@ -35,7 +35,8 @@ def test_finer_maps_are_added_where_they_belong():
     image = act1(norm(conv1(tokens.transpose(1, 2).unflatten(2, grid)) + middle))
     image = act2(conv2(image) + fine)
     expected = torch.einsum("pmc,pchw->pmhw", kernels, image)
-    repeated = (fine.expand(2, -1, -1, -1), middle.expand(2, -1, -1, -1))
+    placed = (beside(fine, levels=2), beside(middle, levels=1))
+    repeated = tuple(x.expand(2, -1, -1, -1) for x in placed)
     copied = tuple(x.contiguous() for x in repeated)
     for finer in (repeated, copied):
         torch.testing.assert_close(draw_masks(module, tokens, grid, kernels, finer), expected)

@@ -44,23 +44,25 @@ def reasoning() -> SpatialReasoning:
     return spatial
 
 
-def inputs(count: int) -> tuple[torch.Tensor, tuple[int, int], torch.Tensor, TextFeatures]:
+def inputs(count: int) -> tuple[torch.Tensor, tuple[int, int], TextFeatures]:
     torch.manual_seed(5)
     tokens, embed = torch.randn(1, 256, 192), torch.randn(1, 128, 32, 32)
+    ground = reasoning().ground(tokens, (16, 16), embed)
+    assert ground.shape == (1, 128, 32, 32)
     text = TextFeatures(
         torch.randn(count, 7, 192), torch.randn(count, 192), torch.ones(count, 7).bool()
     )
-    return tokens.expand(count, -1, -1), (16, 16), embed.expand(count, -1, -1, -1), text
+    return ground.expand(count, -1, -1, -1), (16, 16), text
 
 
 def test_an_image_shared_by_phrases_is_read_once_and_gives_each_what_it_gets_alone():
     spatial = reasoning()
-    tokens, grid, embed, text = inputs(3)
-    together = spatial(tokens, grid, embed, text)
-    copied = spatial(tokens.clone(), grid, embed.clone(), text)
+    ground, grid, text = inputs(3)
+    together = spatial(ground, grid, text)
+    copied = spatial(ground.clone(), grid, text)
     torch.testing.assert_close(together.choice, copied.choice, atol=1e-5, rtol=1e-5)
     second = TextFeatures(text.tokens[1:2], text.pooled[1:2], text.mask[1:2])
-    alone = spatial(tokens[:1], grid, embed[:1], second)
+    alone = spatial(ground[:1], grid, second)
     torch.testing.assert_close(together.choice[1:2], alone.choice, atol=1e-5, rtol=1e-5)
     assert together.things.shape == (3, 3, 32, 32) and together.choice.shape == (3, 32, 32)
     assert together.states.shape == (3, 256, spatial.state_width)

@@ -13,7 +13,7 @@ from rsrefseg.predict.diskcache import DiskOptions, FeatureDisk
 from rsrefseg.predict.segmenter import Segmenter
 
 
-def features(seed=0, high_res=0, channels_last=False, dtype=torch.float32):
+def features(seed=0, high_res=0, channels_last=False, ground=False, dtype=torch.float32):
     make = torch.Generator().manual_seed(seed)
 
     def values(*shape):
@@ -23,11 +23,13 @@ def features(seed=0, high_res=0, channels_last=False, dtype=torch.float32):
     if channels_last:
         embed = embed.contiguous(memory_format=torch.channels_last)
     rest = tuple(values(1, 4, 12 * (i + 1), 12) for i in range(high_res))
-    return ImageFeatures(values(1, 9, 8), (3, 3), embed, rest)
+    seen = values(1, 6, 6, 4).permute(0, 3, 1, 2) if ground else None
+    return ImageFeatures(values(1, 9, 8), (3, 3), embed, rest, seen)
 
 
 def tensors(value):
-    return (value.clip_tokens, value.sam_embed, *value.high_res)
+    present = [value.ground] if value.ground is not None else []
+    return (value.clip_tokens, value.sam_embed, *value.high_res, *present)
 
 
 @pytest.fixture
@@ -37,7 +39,13 @@ def disk(tmp_path):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"high_res": 2}, {"channels_last": True}, {"dtype": torch.bfloat16, "high_res": 2}],
+    [
+        {},
+        {"high_res": 2},
+        {"channels_last": True},
+        {"ground": True, "high_res": 2},
+        {"dtype": torch.bfloat16, "high_res": 2},
+    ],
 )
 def test_what_comes_back_is_what_went_in(tmp_path, disk, options):
     kept = features(**options)

@@ -20,23 +20,31 @@ class ImageFeatures:
         clip_tokens: (B, N, C) image tokens of the CLIP tower, row by row.
         clip_grid: rows and columns of those tokens.
         sam_embed: (B, D, h, w) SAM's image embedding.
-        high_res: SAM 2's two finer maps, (B, D / 8, 4h, 4w) and (B, D / 4, 2h, 2w); empty for
-            a SAM 1 without them.
+        high_res: SAM 2's two finer maps beside SAM's tokens (see `mask_head.beside`),
+            (B, h * w, 16, D / 8) and (B, h * w, 4, D / 4); empty for a SAM 1 without them.
+        ground: (B, W, h, w) what spatial reasoning sees of each place, channels last; None for a
+            prompter without it.
     """
 
     clip_tokens: Tensor
     clip_grid: tuple[int, int]
     sam_embed: Tensor
     high_res: tuple[Tensor, ...] = ()
+    ground: Tensor | None = None
 
     def __len__(self) -> int:
         return self.clip_tokens.shape[0]
 
     def _tensors(self) -> tuple[Tensor, ...]:
-        return (self.clip_tokens, self.sam_embed, *self.high_res)
+        ground = () if self.ground is None else (self.ground,)
+        return (self.clip_tokens, self.sam_embed, *self.high_res, *ground)
 
     def _with(self, tensors: list[Tensor]) -> ImageFeatures:
-        return ImageFeatures(tensors[0], self.clip_grid, tensors[1], tuple(tensors[2:]))
+        finer = len(self.high_res)
+        ground = None if self.ground is None else tensors[-1]
+        return ImageFeatures(
+            tensors[0], self.clip_grid, tensors[1], tuple(tensors[2 : 2 + finer]), ground
+        )
 
     def select(self, i: int) -> ImageFeatures:
         """The features of image `i`, as a batch of one."""
@@ -77,7 +85,7 @@ def _in_turn(count: int, repeats: int, device: torch.device) -> Tensor:
 
 def _repeat_rows(x: Tensor, repeats: int) -> Tensor:
     """(B, ...) -> (B * repeats, ...), each row `repeats` times in turn, its layout kept."""
-    if x.ndim == 4:
+    if x.ndim == 4 and not x.is_contiguous():  # channels last
         last = x.permute(0, 2, 3, 1)[:, None].expand(-1, repeats, -1, -1, -1)
         return last.flatten(0, 1).permute(0, 3, 1, 2)
     return x[:, None].expand(-1, repeats, *x.shape[1:]).flatten(0, 1)

@@ -99,60 +99,81 @@ class Attention(nn.Module):
             values: (B, M, D).
             key_mask: (B, M) bool, False where a key is padding.
         """
-        inner = self.q.out_features
-        n, m = queries.shape[1], keys.shape[1]
-        if key_mask is None and self.heads * m < inner and n > m:
-            return self._few_keys(queries, keys, values)
-        if key_mask is None and self.heads * n < inner and m > n:
-            return self._few_queries(queries, keys, values)
-        q, k, v = (
-            self._split(self.q(queries)),
-            self._split(self.k(keys)),
-            self._split(self.v(values)),
+        return multi_head(
+            (self.q, self.k, self.v, self.out), self.heads, queries, keys, values, key_mask
         )
-        mask = None if key_mask is None else key_mask[:, None, None, :]
-        attended = attend(q, k, v, mask)
-        out: Tensor = self.out(attended.transpose(1, 2).flatten(2))
-        return out
 
-    def _split(self, x: Tensor) -> Tensor:
-        # (B, N, H * D) -> (B, H, N, D)
-        return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
-    def _head_dim(self) -> int:
-        return self.q.out_features // self.heads
+Projections = tuple[nn.Linear, nn.Linear, nn.Linear, nn.Linear]
+"""Of the queries, keys, values and of the result."""
 
-    def _few_keys(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        batch, m = keys.shape[:2]
-        d = self._head_dim()
-        scale = d**-0.5
-        k = self._split(self.k(keys)) * scale  # (B, H, M, D)
-        q_weight = self.q.weight.view(self.heads, d, -1).to(k.dtype)  # (H, D, C)
-        q_bias = self.q.bias.view(self.heads, d, 1).to(k.dtype)
-        absorbed = (k @ q_weight).flatten(1, 2)  # (B, H * M, C)
-        offset = (k @ q_bias).flatten(1)  # (B, H * M)
-        logits = queries @ absorbed.transpose(1, 2) + offset[:, None]  # (B, N, H * M)
-        weights = logits.view(batch, -1, self.heads, m).softmax(dim=-1).flatten(2).to(k.dtype)
-        v = self._split(self.v(values))  # (B, H, M, D)
-        out_weight = self.out.weight.t().reshape(self.heads, d, -1).to(v.dtype)  # (H, D, C)
-        outputs = (v @ out_weight).reshape(batch, self.heads * m, -1)  # (B, H * M, C)
-        out: Tensor = weights @ outputs + self.out.bias.to(outputs.dtype)
-        return out
 
-    def _few_queries(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        batch, n = queries.shape[:2]
-        d = self._head_dim()
-        q = self._split(self.q(queries)) * d**-0.5  # (B, H, N, D)
-        k_weight = self.k.weight.view(self.heads, d, -1).to(q.dtype)  # (H, D, C)
-        absorbed = (q @ k_weight).flatten(1, 2)  # (B, H * N, C)
-        # The key bias adds the same to all of a query's logits: the softmax does not see it.
-        weights = (absorbed @ keys.transpose(1, 2)).softmax(dim=-1).to(values.dtype)
-        pooled = (weights @ values).view(batch, self.heads, n, -1)  # (B, H, N, C)
-        v_weight = self.v.weight.view(self.heads, d, -1).transpose(1, 2)  # (H, C, D)
-        v_bias = self.v.bias.view(self.heads, 1, d).to(pooled.dtype)
-        heads = pooled @ v_weight.to(pooled.dtype) + v_bias  # (B, H, N, D)
-        out: Tensor = self.out(heads.transpose(1, 2).flatten(2))
-        return out
+def multi_head(
+    projections: Projections,
+    heads: int,
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    key_mask: Tensor | None = None,
+) -> Tensor:
+    """`Attention` with projections that belong to somebody else."""
+    q_of, k_of, v_of, out_of = projections
+    inner = q_of.out_features
+    n, m = queries.shape[1], keys.shape[1]
+    if key_mask is None and heads * m < inner and n > m:
+        return _few_keys(projections, heads, queries, keys, values)
+    if key_mask is None and heads * n < inner and m > n:
+        return _few_queries(projections, heads, queries, keys, values)
+    q, k, v = (_split(x, heads) for x in (q_of(queries), k_of(keys), v_of(values)))
+    mask = None if key_mask is None else key_mask[:, None, None, :]
+    attended = attend(q, k, v, mask)
+    out: Tensor = out_of(attended.transpose(1, 2).flatten(2))
+    return out
+
+
+def _split(x: Tensor, heads: int) -> Tensor:
+    """(B, N, H * D) -> (B, H, N, D)."""
+    return x.view(*x.shape[:2], heads, -1).transpose(1, 2)
+
+
+def _few_keys(
+    projections: Projections, heads: int, queries: Tensor, keys: Tensor, values: Tensor
+) -> Tensor:
+    q_of, k_of, v_of, out_of = projections
+    batch, m = keys.shape[:2]
+    d = q_of.out_features // heads
+    k = _split(k_of(keys), heads) * d**-0.5  # (B, H, M, D)
+    q_weight = q_of.weight.view(heads, d, -1).to(k.dtype)  # (H, D, C)
+    q_bias = q_of.bias.view(heads, d, 1).to(k.dtype)
+    absorbed = (k @ q_weight).flatten(1, 2)  # (B, H * M, C)
+    offset = (k @ q_bias).flatten(1, 2)  # (B, H * M, 1)
+    # The long side last: a softmax over few and close numbers does not vectorise.
+    logits = absorbed @ queries.transpose(1, 2) + offset  # (B, H * M, N)
+    weights = logits.view(batch, heads, m, -1).softmax(dim=2).flatten(1, 2).to(k.dtype)
+    v = _split(v_of(values), heads)  # (B, H, M, D)
+    out_weight = out_of.weight.t().reshape(heads, d, -1).to(v.dtype)  # (H, D, C)
+    outputs = (v @ out_weight).reshape(batch, heads * m, -1)  # (B, H * M, C)
+    out: Tensor = weights.transpose(1, 2) @ outputs + out_of.bias.to(outputs.dtype)
+    return out
+
+
+def _few_queries(
+    projections: Projections, heads: int, queries: Tensor, keys: Tensor, values: Tensor
+) -> Tensor:
+    q_of, k_of, v_of, out_of = projections
+    batch, n = queries.shape[:2]
+    d = q_of.out_features // heads
+    q = _split(q_of(queries), heads) * d**-0.5  # (B, H, N, D)
+    k_weight = k_of.weight.view(heads, d, -1).to(q.dtype)  # (H, D, C)
+    absorbed = (q @ k_weight).flatten(1, 2)  # (B, H * N, C)
+    # The key bias adds the same to all of a query's logits: the softmax does not see it.
+    weights = (absorbed @ keys.transpose(1, 2)).softmax(dim=-1).to(values.dtype)
+    pooled = (weights @ values).view(batch, heads, n, -1)  # (B, H, N, C)
+    v_weight = v_of.weight.view(heads, d, -1).transpose(1, 2)  # (H, C, D)
+    v_bias = v_of.bias.view(heads, 1, d).to(pooled.dtype)
+    gathered = pooled @ v_weight.to(pooled.dtype) + v_bias  # (B, H, N, D)
+    out: Tensor = out_of(gathered.transpose(1, 2).flatten(2))
+    return out
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:

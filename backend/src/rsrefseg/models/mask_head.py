@@ -31,7 +31,8 @@ def draw_masks(
         tokens: (P, h * w, D) image tokens after the two-way transformer.
         grid: h, w.
         kernels: (P, M, D / 8), one for each mask.
-        high_res: SAM 2's finer maps, already projected: (P, D / 8, 4h, 4w), (P, D / 4, 2h, 2w).
+        high_res: SAM 2's finer maps beside the tokens (see `beside`): (P, h * w, 16, D / 8) and
+            (P, h * w, 4, D / 4).
 
     Returns:
         (P, M, 4h, 4w) logits.
@@ -40,11 +41,11 @@ def draw_masks(
     first, norm, activation, second, last_activation = parts
     x: Tensor = _transposed_conv(first, tokens)  # (P, N, 4, D / 4)
     if high_res:
-        x = x + _beside(high_res[1], grid, levels=1)
+        x = x + high_res[1]
     x = functional.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.eps)
     x = _transposed_conv(second, activation(x)).flatten(2, 3)  # (P, N, 16, D / 8)
     if high_res:
-        x = x + _beside(high_res[0], grid, levels=2)
+        x = x + high_res[0]
     x = last_activation(x).flatten(1, 2)  # (P, N * 16, D / 8)
     logits = x @ kernels.transpose(1, 2)  # (P, N * 16, M)
     return _in_place(logits, grid)
@@ -58,11 +59,13 @@ def _transposed_conv(conv: nn.ConvTranspose2d, x: Tensor) -> Tensor:
     return out.view(*x.shape[:-1], 4, conv.out_channels)
 
 
-def _beside(image: Tensor, grid: tuple[int, int], levels: int) -> Tensor:
-    """(P, C, f * h, f * w), f = 2 ** levels -> (P, h * w, f * f, C), in the tokens' order."""
-    if image.stride(0) == 0:
-        image = image[:1]  # one image repeated for its phrases: rearranged once
-    h, w = grid
+def beside(image: Tensor, levels: int) -> Tensor:
+    """A map `levels` times twice as fine as the tokens, its cells beside the token they lie in.
+
+    (B, C, f * h, f * w), f = 2 ** levels -> (B, h * w, f * f, C), in the tokens' order. The image
+    encoders do it once, so that no phrase has to.
+    """
+    h, w = image.shape[-2] >> levels, image.shape[-1] >> levels
     split = [image.shape[0], image.shape[1], h, *[2] * levels, w, *[2] * levels]
     x = image.reshape(split)
     rows = [3 + level for level in range(levels)]

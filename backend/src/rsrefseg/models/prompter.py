@@ -209,7 +209,7 @@ class Prompter(nn.Module):
         grid: tuple[int, int],
         text: TextFeatures,
         mask_size: tuple[int, int],
-        sam_embed: Tensor | None = None,
+        ground: Tensor | None = None,
     ) -> Prompts:
         """Turns P phrases and their images into prompts.
 
@@ -218,11 +218,11 @@ class Prompter(nn.Module):
             grid: rows and columns of the tokens.
             text: the phrases.
             mask_size: rows and columns of the dense prompt.
-            sam_embed: (P, D, h, w); what spatial reasoning looks at beside the tokens.
+            ground: (P, W, h, w); what spatial reasoning looks at.
         """
         places = None
-        if self.spatial is not None and sam_embed is not None:
-            places = self.spatial(image_tokens, grid, sam_embed, text)
+        if self.spatial is not None and ground is not None:
+            places = self.spatial(ground, grid, text)
         set1, set2 = self._decompose(text)
         image_pe = self._image_positions(grid)
         queries, image = set1, image_tokens

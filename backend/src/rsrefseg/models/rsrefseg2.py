@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -78,7 +80,17 @@ class RSRefSeg2(nn.Module):
         std = torch.tensor(IMAGENET_STD, device=image.device).view(3, 1, 1)
         clip_tokens = self.clip_image(pixels)
         sam_embed, high_res = self.sam_encoder((pixels - mean) / std)
-        return ImageFeatures(clip_tokens, self.clip_image.grid, sam_embed, high_res)
+        return self.see_ground(
+            ImageFeatures(clip_tokens, self.clip_image.grid, sam_embed, high_res)
+        )
+
+    def see_ground(self, image: ImageFeatures) -> ImageFeatures:
+        """The features with what spatial reasoning sees of each place, if the model has that."""
+        spatial = self.prompter.spatial
+        if spatial is None:
+            return image
+        ground = spatial.ground(image.clip_tokens, image.clip_grid, image.sam_embed)
+        return replace(image, ground=ground)
 
     def encode_text(self, token_ids: Tensor, lengths: Tensor) -> TextFeatures:
         """Encodes phrases; each result is what the phrase gets alone.
@@ -128,7 +140,7 @@ class RSRefSeg2(nn.Module):
         """Where P phrases point to, each in its own row of `image`: the first half of `ask`."""
         mask_size = self._mask_input_size(image)
         return self.prompter(  # type: ignore[no-any-return]
-            image.clip_tokens, image.clip_grid, text, mask_size, image.sam_embed
+            image.clip_tokens, image.clip_grid, text, mask_size, image.ground
         )
 
     def _mask_input_size(self, image: ImageFeatures) -> tuple[int, int]:

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from rsrefseg.models.clip import mlp_ratio
 from rsrefseg.models.config import Sam1Config
-from rsrefseg.models.layers import ConvStem, LocalMixing, resize_like
-from rsrefseg.models.mask_head import draw_masks
+from rsrefseg.models.layers import ConvStem, LocalMixing, multi_head, resize_like
+from rsrefseg.models.mask_head import beside, draw_masks
 from rsrefseg.models.torchvision_compat import ensure_torchvision
 
 # The released SAM 1 models were trained through Hugging Face's implementation, which has this eps
@@ -91,8 +91,8 @@ class Sam1Encoder(nn.Module):
         """Encodes a normalised tile (B, 3, S, S).
 
         Returns:
-            Embedding (B, D, h, w), and the finer maps (B, D / 8, 4h, 4w) and (B, D / 4, 2h, 2w)
-            where the configuration has them.
+            Embedding (B, D, h, w), and where the configuration has them the finer maps beside its
+            cells, (B, h * w, 16, D / 8) and (B, h * w, 4, D / 4).
         """
         x, finer = self._embed(image.to(self.vit.pos_embed.dtype))  # (B, h, w, C)
         position = self.vit.pos_embed.permute(0, 3, 1, 2)
@@ -107,10 +107,10 @@ class Sam1Encoder(nn.Module):
         if not self.project:
             return self.vit.patch_embed(image), ()
         x, halvings = self.vit.patch_embed.tokens(image)
-        pairs = zip(self.project, halvings[-3:-1], strict=True)
-        # Channels last: each phrase's decoder gathers the pixels of its cells.
-        finer = (project(halving) for project, halving in pairs)
-        return x, tuple(f.contiguous(memory_format=torch.channels_last) for f in finer)
+        fine, middle = (
+            project(halving) for project, halving in zip(self.project, halvings[-3:-1], strict=True)
+        )
+        return x, (beside(fine, levels=2), beside(middle, levels=1))
 
 
 class PromptEmbedding(nn.Module):
@@ -171,6 +171,30 @@ class PromptEmbedding(nn.Module):
         return torch.cat([angles.sin(), angles.cos()], dim=-1).to(dtype)
 
 
+class _CrossAttention(nn.Module):
+    """SAM's attention between few prompt tokens and many image tokens, by the shorter way."""
+
+    def __init__(self, theirs: nn.Module) -> None:
+        super().__init__()
+        self.heads: int = theirs.num_heads  # type: ignore[assignment]
+        self.q_proj, self.k_proj = theirs.q_proj, theirs.k_proj
+        self.v_proj, self.out_proj = theirs.v_proj, theirs.out_proj
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """(B, N, D) to (B, M, D) keys and values -> (B, N, D)."""
+        projections = (self.q_proj, self.k_proj, self.v_proj, self.out_proj)
+        return multi_head(projections, self.heads, q, k, v)  # type: ignore[arg-type]
+
+
+def shorten_attention(transformer: nn.Module) -> None:
+    """Gives SAM's two-way transformer `_CrossAttention` between its tokens and the image."""
+    for layer in transformer.layers:  # type: ignore[union-attr]
+        layer.cross_attn_token_to_image = _CrossAttention(layer.cross_attn_token_to_image)
+        layer.cross_attn_image_to_token = _CrossAttention(layer.cross_attn_image_to_token)
+    final = transformer.final_attn_token_to_image
+    transformer.final_attn_token_to_image = _CrossAttention(final)  # type: ignore[arg-type]
+
+
 class Sam1Decoder(nn.Module):
     """segment-anything's mask decoder, one image and one prompt set for each row of a batch."""
 
@@ -192,6 +216,7 @@ class Sam1Decoder(nn.Module):
             iou_head_depth=config.iou_head_depth,
             iou_head_hidden_dim=config.iou_head_hidden,
         )
+        shorten_attention(self.masks.transformer)
         for module in self.masks.transformer.layers.modules():
             if isinstance(module, nn.LayerNorm):
                 module.eps = NORM_EPS
@@ -207,7 +232,8 @@ class Sam1Decoder(nn.Module):
 
         Args:
             image: (P, D, h, w) image embedding.
-            high_res: the two finer maps of an encoder that has them, else nothing.
+            high_res: the two finer maps of an encoder that has them, beside its cells; else
+                nothing.
             sparse: (P, K, D) prompt tokens.
             dense: (P, 1, 4h, 4w) mask-input logits.
 

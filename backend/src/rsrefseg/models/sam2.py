@@ -10,8 +10,8 @@ from torch.overrides import TorchFunctionMode
 
 from rsrefseg.errors import ConfigError
 from rsrefseg.models.config import Sam2Config
-from rsrefseg.models.mask_head import draw_masks, stacked_kernels
-from rsrefseg.models.sam import PromptEmbedding
+from rsrefseg.models.mask_head import beside, draw_masks, stacked_kernels
+from rsrefseg.models.sam import PromptEmbedding, shorten_attention
 from rsrefseg.models.torchvision_compat import ensure_torchvision
 
 
@@ -86,14 +86,18 @@ class Sam2Encoder(nn.Module):
         """Encodes a normalised tile (B, 3, S, S).
 
         Returns:
-            Embedding (B, D, S / 16, S / 16), and the finer maps (B, D / 8, S / 4, S / 4) and
-            (B, D / 4, S / 8, S / 8).
+            Embedding (B, D, h, w) with h = w = S / 16, and the finer maps beside its cells,
+            (B, h * w, 16, D / 8) and (B, h * w, 4, D / 4).
         """
         dtype = self.no_memory.dtype
         levels, _ = self.neck(self.trunk(image.to(dtype)))
         fine, middle, coarse, _ = levels  # strides 4, 8, 16, 32
         embedding = coarse.to(dtype) + self.no_memory.view(1, -1, 1, 1)
-        return embedding, (self.project_fine(fine), self.project_middle(middle))
+        finer = (
+            beside(self.project_fine(fine), levels=2),
+            beside(self.project_middle(middle), levels=1),
+        )
+        return embedding, finer
 
 
 class Sam2Decoder(nn.Module):
@@ -121,6 +125,7 @@ class Sam2Decoder(nn.Module):
             pred_obj_scores=True,
             pred_obj_scores_mlp=True,
         )
+        shorten_attention(self.masks.transformer)
         self.dynamic = config.dynamic_multimask and config.multimask_outputs > 0
         self.stability_delta = config.stability_delta
         self.stability_threshold = config.stability_threshold
@@ -136,7 +141,7 @@ class Sam2Decoder(nn.Module):
 
         Args:
             image: (P, D, h, w) image embedding.
-            high_res: the two finer maps.
+            high_res: the two finer maps, beside its cells.
             sparse: (P, K, D) prompt tokens.
             dense: (P, 1, 4h, 4w) mask-input logits.
 

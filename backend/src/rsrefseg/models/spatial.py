@@ -89,19 +89,18 @@ class SpatialReasoning(nn.Module):
         """Channels of `Places.states`."""
         return self.maps + self.second.out_features + 1
 
-    def forward(
-        self, image_tokens: Tensor, grid: tuple[int, int], sam_embed: Tensor, text: TextFeatures
-    ) -> Places:
+    def forward(self, seen_ground: Tensor, grid: tuple[int, int], text: TextFeatures) -> Places:
         """Reads P phrases about their images.
 
         Args:
-            image_tokens: (P, N, C) CLIP's, as they were encoded.
-            grid: rows and columns of the tokens.
-            sam_embed: (P, D, h, w).
+            seen_ground: (P, W, h, w) of `ground`.
+            grid: rows and columns of CLIP's tokens.
             text: the phrases.
         """
-        count, size = len(text), (sam_embed.shape[-2], sam_embed.shape[-1])
-        ground = self._ground(image_tokens, grid, sam_embed)  # (P or 1, h * w, W)
+        count, size = len(text), (seen_ground.shape[-2], seen_ground.shape[-1])
+        if seen_ground.stride(0) == 0:
+            seen_ground = seen_ground[:1]  # one image repeated for its phrases
+        ground = seen_ground.flatten(2).transpose(1, 2)  # (P or 1, h * w, W)
         read = self.read(self.queries.expand(count, -1, -1), None, text.tokens, None, text.mask)
         things = self._things(ground, read[:, : self.maps], size)  # (P, K, h, w)
         seen = things.sigmoid()
@@ -122,16 +121,23 @@ class SpatialReasoning(nn.Module):
         summary = torch.cat([things.amax((2, 3)), choice.amax((1, 2))[:, None]], dim=1)
         return Places(things, choice, states, summary)
 
-    def _ground(self, tokens: Tensor, grid: tuple[int, int], sam_embed: Tensor) -> Tensor:
-        """What each place shows, phrase or no phrase; one row where all are the same."""
-        if tokens.stride(0) == 0 and sam_embed.stride(0) == 0:
-            tokens, sam_embed = tokens[:1], sam_embed[:1]
+    def ground(self, tokens: Tensor, grid: tuple[int, int], sam_embed: Tensor) -> Tensor:
+        """What each place shows, whatever the phrase.
+
+        Args:
+            tokens: (B, N, C) CLIP's.
+            grid: rows and columns of the tokens.
+            sam_embed: (B, D, h, w).
+
+        Returns:
+            (B, W, h, w), channels last.
+        """
         coarse = self.from_clip(tokens).transpose(1, 2).unflatten(2, grid)
         size = (sam_embed.shape[-2], sam_embed.shape[-1])
         clip = resize_like(coarse, size, "bilinear", align_corners=False)
         both = clip.flatten(2).transpose(1, 2) + self.from_sam(sam_embed.flatten(2).transpose(1, 2))
-        out: Tensor = self.ground_norm(both)
-        return out
+        normed: Tensor = self.ground_norm(both)
+        return normed.view(-1, *size, normed.shape[-1]).permute(0, 3, 1, 2)
 
     def _things(self, ground: Tensor, read: Tensor, size: tuple[int, int]) -> Tensor:
         names = self.name_second(functional.gelu(self.name_first(read)))  # (P, K, parts * W)

@@ -202,6 +202,8 @@ class FeatureDisk:
 def _write(path: Path, features: ImageFeatures) -> None:
     tensors = {"clip_tokens": features.clip_tokens, "sam_embed": features.sam_embed}
     tensors |= {f"high_res_{i}": t for i, t in enumerate(features.high_res)}
+    if features.ground is not None:
+        tensors["ground"] = features.ground
     last = [name for name, t in tensors.items() if _is_channels_last(t)]
     # As they lie in memory: a copy that torch makes here, in a thread of the disk's own, gives that
     # thread a pool of its own, and with two pools OpenMP makes every later step wait twice as long.
@@ -235,9 +237,13 @@ def _read(path: Path) -> ImageFeatures | None:
         rows, columns = json.loads(header["clip_grid"])
         for name in json.loads(header["rows_columns_channels"]):
             tensors[name] = tensors[name].permute(0, 3, 1, 2)
-        high_res = [tensors[f"high_res_{i}"] for i in range(len(tensors) - 2)]
+        high_res = [tensors[name] for name in sorted(tensors) if name.startswith("high_res_")]
         return ImageFeatures(
-            tensors["clip_tokens"], (rows, columns), tensors["sam_embed"], tuple(high_res)
+            tensors["clip_tokens"],
+            (rows, columns),
+            tensors["sam_embed"],
+            tuple(high_res),
+            tensors.get("ground"),
         )
     except (SafetensorError, OSError, ValueError, KeyError, TypeError):
         return None

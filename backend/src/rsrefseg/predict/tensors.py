@@ -88,11 +88,13 @@ def join_features(parts: Sequence[ImageFeatures]) -> ImageFeatures:
     """One batch of several."""
     if len(parts) == 1:
         return parts[0]
+    grounds = [part.ground for part in parts if part.ground is not None]
     return ImageFeatures(
         torch.cat([part.clip_tokens for part in parts]),
         parts[0].clip_grid,
         torch.cat([part.sam_embed for part in parts]),
         tuple(torch.cat(maps) for maps in zip(*(part.high_res for part in parts), strict=True)),
+        torch.cat(grounds) if grounds else None,
     )
 
 

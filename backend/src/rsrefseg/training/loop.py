@@ -150,8 +150,11 @@ class Trainer:
         device = self.device
         images = batch.images.to(device).to(self.dtype) / 255
         targets = Targets(**{k: v.to(device) for k, v in vars(batch.targets).items()})
-        with torch.set_grad_enabled(self.step >= self.config.frozen_steps):
+        frozen = self.step < self.config.frozen_steps
+        with torch.set_grad_enabled(not frozen):
             encoded = self.model.encode_image(images)
+        if frozen:  # the encoders; what the prompter makes of them learns
+            encoded = self.model.see_ground(encoded)
         # The finer maps are for drawing, which not all phrases come to.
         features = replace(encoded, high_res=()).expand(targets.image_index)
         text = self.model.encode_text(batch.token_ids.to(device), batch.lengths.to(device))
@@ -180,7 +183,7 @@ class Trainer:
         chosen = np.random.default_rng([self.config.seed, self.step, self.process.rank])
         index = torch.from_numpy(chosen.permutation(count)[: self.config.drawn_phrases])
         index = index.sort().values.to(self.device)
-        rows = encoded.rows(targets.image_index[index])
+        rows = replace(encoded, ground=None).rows(targets.image_index[index])
         masks, iou = self.model.sam_decoder(
             rows.sam_embed, rows.high_res, prompts.sparse[index], prompts.dense[index]
         )
