@@ -95,9 +95,7 @@ class Sam1Encoder(nn.Module):
             cells, (B, h * w, 16, D / 8) and (B, h * w, 4, D / 4).
         """
         x, finer = self._embed(image.to(self.vit.pos_embed.dtype))  # (B, h, w, C)
-        position = self.vit.pos_embed.permute(0, 3, 1, 2)
-        resized = resize_like(position, (x.shape[1], x.shape[2]), "bicubic", align_corners=False)
-        x = x + resized.permute(0, 2, 3, 1).to(x.dtype)
+        x = x + stretched(self.vit.pos_embed, (x.shape[1], x.shape[2])).to(x.dtype)
         for i, block in enumerate(self.vit.blocks):
             x = block(self.local[i](x) if self.local else x)
         embedding: Tensor = self.vit.neck(x.permute(0, 3, 1, 2))
@@ -111,6 +109,12 @@ class Sam1Encoder(nn.Module):
             project(halving) for project, halving in zip(self.project, halvings[-3:-1], strict=True)
         )
         return x, (beside(fine, levels=2), beside(middle, levels=1))
+
+
+def stretched(positions: Tensor, size: tuple[int, int]) -> Tensor:
+    """Learnt position embeddings (1, h, w, C) for a grid of another size."""
+    moved = positions.permute(0, 3, 1, 2)
+    return resize_like(moved, size, "bicubic", align_corners=False).permute(0, 2, 3, 1)
 
 
 class PromptEmbedding(nn.Module):

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from rsrefseg.models.build import build_model
 from rsrefseg.models.config import load_preset
-from rsrefseg.models.layers import resize_like
 from rsrefseg.models.rsrefseg2 import RSRefSeg2
+from rsrefseg.models.sam import stretched
 from rsrefseg.models.tokenizer import Tokenizer, WordTokenizer, word_tokenizer
 from rsrefseg.training.config import TrainConfig
 from rsrefseg.weights.files import load_model, save_model
@@ -25,21 +24,14 @@ def start_model(config: TrainConfig) -> RSRefSeg2:
         return build_model(load_preset(config.preset))
     before = load_model(Path(config.init))[0]
     model = build_model(load_preset(config.preset), tokenizer=_words(config, before.tokenizer))
-    # A part that the preset has made anew since, or added, starts from scratch.
     own, known = model.state_dict(), before.state_dict()
-    known |= {k: _resized(known[k], v) for k, v in own.items() if k.endswith("vit.pos_embed")}
+    # SAM's positions are stretched to another side of the tile.
+    for name in [k for k in own if k.endswith("vit.pos_embed") and k in known]:
+        known[name] = stretched(known[name], (own[name].shape[1], own[name].shape[2]))
+    # A part that the preset has made anew since, or added, starts from scratch.
     kept = {k: v for k, v in known.items() if k in own and own[k].shape == v.shape}
     model.load_state_dict({**own, **kept})
     return model
-
-
-def _resized(positions: Tensor, like: Tensor) -> Tensor:
-    """SAM's position embeddings (1, h, w, C) for another side of the tile."""
-    if positions.shape == like.shape:
-        return positions
-    size = (like.shape[1], like.shape[2])
-    moved = positions.permute(0, 3, 1, 2)
-    return resize_like(moved, size, "bicubic", align_corners=False).permute(0, 2, 3, 1)
 
 
 def _words(config: TrainConfig, words: Tokenizer) -> Tokenizer:
