@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pyogrio
 import pytest
 import shapely
 from rsrefseg import __version__
-from rsrefseg.cli import COMMANDS, main
+from rsrefseg.cli import COMMANDS, SPIN_COUNT, main
 from rsrefseg.cli.segment import tidy_arguments
 
 
@@ -45,6 +46,24 @@ def test_help_lists_every_command_and_loads_nothing_heavy():
     for name, (_, _, text) in COMMANDS.items():
         assert name in done.stdout
         assert text.split(".")[0][:30] in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("given", "spins"),
+    [
+        ({}, SPIN_COUNT),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),
+        ({"OMP_WAIT_POLICY": "active"}, None),
+    ],
+)
+def test_threads_that_wait_go_to_sleep_unless_told_otherwise(run, monkeypatch, given, spins):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.setenv(name, "")  # so that what the command sets is undone
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    run("--version")
+    assert os.environ.get("GOMP_SPINCOUNT") == spins
 
 
 def test_version(run):

@@ -48,7 +48,7 @@ def inputs(count: int) -> tuple[torch.Tensor, tuple[int, int], TextFeatures]:
     torch.manual_seed(5)
     tokens, embed = torch.randn(1, 256, 192), torch.randn(1, 128, 32, 32)
     ground = reasoning().ground(tokens, (16, 16), embed)
-    assert ground.shape == (1, 128, 32, 32)
+    assert ground.shape == (1, 192, 32, 32)
     text = TextFeatures(
         torch.randn(count, 7, 192), torch.randn(count, 192), torch.ones(count, 7).bool()
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -127,6 +128,8 @@ class PromptEmbedding(nn.Module):
 
         # The sizes only serve the encoder's own forward pass, which is not used.
         self.encoder = PromptEncoder(d_model, (1, 1), (1, 1), mask_in_chans)
+        self._positions: dict[tuple[object, ...], Tensor] = {}
+        self.register_load_state_dict_post_hook(lambda module, _: module._positions.clear())
 
     def dense(self, logits: Tensor) -> Tensor:
         """Mask-input logits (P, 1, 4h, 4w) -> (P, D, h, w), channels last in memory."""
@@ -138,8 +141,17 @@ class PromptEmbedding(nn.Module):
         return functional.linear(x.permute(0, 2, 3, 1), weight, last.bias).permute(0, 3, 1, 2)
 
     def positions(self, size: tuple[int, int], dtype: torch.dtype) -> Tensor:
-        """Position encoding of an embedding grid, (1, D, h, w)."""
-        device = self.encoder.pe_layer.positional_encoding_gaussian_matrix.device
+        """Position encoding of an embedding grid, (1, D, h, w); made once for each grid."""
+        frequencies = self.encoder.pe_layer.positional_encoding_gaussian_matrix
+        key = (size, dtype, frequencies.dtype, frequencies.device)
+        if key not in self._positions:
+            self._positions[key] = self._grid_positions(size, dtype, frequencies.device)
+        return self._positions[key]
+
+    @torch.inference_mode(False)  # what is kept has to serve training too
+    def _grid_positions(
+        self, size: tuple[int, int], dtype: torch.dtype, device: torch.device
+    ) -> Tensor:
         rows = (torch.arange(size[0], device=device, dtype=torch.float32) + 0.5) / size[0]
         columns = (torch.arange(size[1], device=device, dtype=torch.float32) + 0.5) / size[1]
         y, x = torch.meshgrid(rows, columns, indexing="ij")
@@ -156,6 +168,8 @@ class PromptEmbedding(nn.Module):
             boxes: (P, 4) x0, y0, x1, y1 in 0..1 of the padded tile.
             dtype: of the result.
         """
+        if points is None and boxes is None:
+            return []
         tokens = []
         kinds = torch.cat([e.weight for e in self.encoder.point_embeddings])  # (4, D)
         if points is not None and labels is not None:
@@ -175,28 +189,45 @@ class PromptEmbedding(nn.Module):
         return torch.cat([angles.sin(), angles.cos()], dim=-1).to(dtype)
 
 
-class _CrossAttention(nn.Module):
-    """SAM's attention between few prompt tokens and many image tokens, by the shorter way."""
+def two_way(
+    transformer: Any, image: Tensor, position: Tensor, tokens: Tensor
+) -> tuple[Tensor, Tensor]:
+    """SAM's two-way transformer, where few tokens and many places attend by the shorter way.
 
-    def __init__(self, theirs: nn.Module) -> None:
-        super().__init__()
-        self.heads: int = theirs.num_heads  # type: ignore[assignment]
-        self.q_proj, self.k_proj = theirs.q_proj, theirs.k_proj
-        self.v_proj, self.out_proj = theirs.v_proj, theirs.out_proj
+    Args:
+        transformer: segment-anything's or sam2's, whose weights it takes.
+        image: (P, D, h, w).
+        position: (1, D, h, w).
+        tokens: (P, K, D), which are their own positions.
 
-    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """(B, N, D) to (B, M, D) keys and values -> (B, N, D)."""
-        projections = (self.q_proj, self.k_proj, self.v_proj, self.out_proj)
-        return multi_head(projections, self.heads, q, k, v)  # type: ignore[arg-type]
-
-
-def shorten_attention(transformer: nn.Module) -> None:
-    """Gives SAM's two-way transformer `_CrossAttention` between its tokens and the image."""
-    for layer in transformer.layers:  # type: ignore[union-attr]
-        layer.cross_attn_token_to_image = _CrossAttention(layer.cross_attn_token_to_image)
-        layer.cross_attn_image_to_token = _CrossAttention(layer.cross_attn_image_to_token)
+    Returns:
+        Tokens (P, K, D) and image tokens (P, h * w, D).
+    """
+    where = position.flatten(2).transpose(1, 2)
+    keys = image.flatten(2).transpose(1, 2)
+    placed = keys + where
+    queries = tokens
+    for layer in transformer.layers:
+        if layer.skip_first_layer_pe:
+            attended = _attended(layer.self_attn, queries, queries, queries)
+        else:
+            asking = queries + tokens
+            attended = queries + _attended(layer.self_attn, asking, asking, queries)
+        queries = layer.norm1(attended)
+        to_image = layer.cross_attn_token_to_image
+        queries = layer.norm2(queries + _attended(to_image, queries + tokens, placed, keys))
+        queries = layer.norm3(queries + layer.mlp(queries))
+        to_tokens = layer.cross_attn_image_to_token
+        keys = layer.norm4(keys + _attended(to_tokens, placed, queries + tokens, queries))
+        placed = keys + where
     final = transformer.final_attn_token_to_image
-    transformer.final_attn_token_to_image = _CrossAttention(final)  # type: ignore[arg-type]
+    queries = queries + _attended(final, queries + tokens, placed, keys)
+    return transformer.norm_final_attn(queries), keys
+
+
+def _attended(theirs: Any, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    projections = (theirs.q_proj, theirs.k_proj, theirs.v_proj, theirs.out_proj)
+    return multi_head(projections, theirs.num_heads, queries, keys, values)
 
 
 class Sam1Decoder(nn.Module):
@@ -220,7 +251,6 @@ class Sam1Decoder(nn.Module):
             iou_head_depth=config.iou_head_depth,
             iou_head_hidden_dim=config.iou_head_hidden,
         )
-        shorten_attention(self.masks.transformer)
         for module in self.masks.transformer.layers.modules():
             if isinstance(module, nn.LayerNorm):
                 module.eps = NORM_EPS
@@ -250,7 +280,7 @@ class Sam1Decoder(nn.Module):
         grid = (image.shape[-2], image.shape[-1])
         source = image + self.prompts.dense(dense)
         position = self.prompts.positions(grid, source.dtype)
-        states, keys = decoder.transformer(source, position, tokens)
+        states, keys = two_way(decoder.transformer, source, position, tokens)
         # A single mask is asked for: the others' hypernetworks need not run.
         kernel = decoder.output_hypernetworks_mlps[0](states[:, 1])[:, None]  # (P, 1, D / 8)
         masks = draw_masks(decoder.output_upscaling, keys, grid, kernel, high_res)

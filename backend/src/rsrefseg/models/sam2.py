@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 from rsrefseg.errors import ConfigError
 from rsrefseg.models.config import Sam2Config
 from rsrefseg.models.mask_head import beside, draw_masks, stacked_kernels
-from rsrefseg.models.sam import PromptEmbedding, shorten_attention
+from rsrefseg.models.sam import PromptEmbedding, two_way
 from rsrefseg.models.torchvision_compat import ensure_torchvision
 
 
@@ -125,7 +125,6 @@ class Sam2Decoder(nn.Module):
             pred_obj_scores=True,
             pred_obj_scores_mlp=True,
         )
-        shorten_attention(self.masks.transformer)
         self.dynamic = config.dynamic_multimask and config.multimask_outputs > 0
         self.stability_delta = config.stability_delta
         self.stability_threshold = config.stability_threshold
@@ -156,7 +155,7 @@ class Sam2Decoder(nn.Module):
         grid = (image.shape[-2], image.shape[-1])
         source = image + self.prompts.dense(dense)
         position = self.prompts.positions(grid, source.dtype)
-        states, keys = decoder.transformer(source, position, tokens)
+        states, keys = two_way(decoder.transformer, source, position, tokens)
         choose = self.dynamic and not self.training
         count = decoder.num_mask_tokens if choose else 1
         kernels = stacked_kernels(decoder.output_hypernetworks_mlps[:count], states[:, 2:])

@@ -93,36 +93,37 @@ class SpatialReasoning(nn.Module):
         """Reads P phrases about their images.
 
         Args:
-            seen_ground: (P, W, h, w) of `ground`.
+            seen_ground: (P, 3 * W, h, w) of `ground`.
             grid: rows and columns of CLIP's tokens.
             text: the phrases.
         """
         count, size = len(text), (seen_ground.shape[-2], seen_ground.shape[-1])
         if seen_ground.stride(0) == 0:
             seen_ground = seen_ground[:1]  # one image repeated for its phrases
-        ground = seen_ground.flatten(2).transpose(1, 2)  # (P or 1, h * w, W)
+        half = self.second.out_features
+        everywhere = _tokens(seen_ground)  # (P or 1, h * w, 3 * W)
+        ground, before = everywhere.split([2 * half, half], dim=2)
         read = self.read(self.queries.expand(count, -1, -1), None, text.tokens, None, text.mask)
         things = self._things(ground, read[:, : self.maps], size)  # (P, K, h, w)
         seen = things.sigmoid()
         coarse_maps = functional.adaptive_avg_pool2d(seen, grid)  # (P, K, rows, columns)
-        relations = self.coarse(self._relations(coarse_maps))  # (P, N, W)
-        wide = relations.transpose(1, 2).unflatten(2, grid)  # (P, W, rows, columns)
-        wide = resize_like(wide, size, "bilinear", align_corners=False).flatten(2).transpose(1, 2)
-        x = wide + self.fine(self._fine(things, seen)) + self.content(ground)  # (P, h * w, W)
+        relations = _as_map(self.coarse(self._relations(coarse_maps)), grid)  # (P, W, ...)
+        wide = _tokens(resize_like(relations, size, "bilinear", align_corners=False))
+        own = torch.cat([seen, torch.tanh(things[:, :1] / 4)], dim=1).flatten(2).transpose(1, 2)
+        x = wide + before + own @ self.fine.weight[:, : self.maps + 1].t()  # (P, h * w, W)
         steer = functional.gelu(self.steer_first(torch.cat([read[:, -1], text.pooled], dim=1)))
         scale1, shift1, scale2, shift2 = self.steer_second(steer)[:, None].chunk(4, dim=-1)
-        x = functional.gelu(self.first_norm(x) * (1 + scale1) + shift1)
-        x = functional.gelu(self.second(x) * (1 + scale2) + shift2)
+        x = functional.gelu(torch.addcmul(shift1, self.first_norm(x), 1 + scale1))
+        x = functional.gelu(torch.addcmul(shift2, self.second(x), 1 + scale2))
         choice = self.choose(x).view(count, *size) + self.trust * things[:, 0]
-        parts = torch.cat(
-            [seen, x.transpose(1, 2).reshape(count, -1, *size), choice.sigmoid()[:, None]], dim=1
-        )
-        states = functional.adaptive_avg_pool2d(parts, grid).flatten(2).transpose(1, 2)
+        led_to = functional.adaptive_avg_pool2d(_as_map(x, size), grid)
+        chosen = functional.adaptive_avg_pool2d(choice.sigmoid()[:, None], grid)
+        states = torch.cat([_tokens(part) for part in (coarse_maps, led_to, chosen)], dim=2)
         summary = torch.cat([things.amax((2, 3)), choice.amax((1, 2))[:, None]], dim=1)
         return Places(things, choice, states, summary)
 
     def ground(self, tokens: Tensor, grid: tuple[int, int], sam_embed: Tensor) -> Tensor:
-        """What each place shows, whatever the phrase.
+        """What each place shows, whatever the phrase, and what the choice makes of that.
 
         Args:
             tokens: (B, N, C) CLIP's.
@@ -130,14 +131,16 @@ class SpatialReasoning(nn.Module):
             sam_embed: (B, D, h, w).
 
         Returns:
-            (B, W, h, w), channels last.
+            (B, 3 * W, h, w), channels last: the one in 2 * W channels, the other in W.
         """
-        coarse = self.from_clip(tokens).transpose(1, 2).unflatten(2, grid)
+        coarse = _as_map(self.from_clip(tokens), grid)
         size = (sam_embed.shape[-2], sam_embed.shape[-1])
         clip = resize_like(coarse, size, "bilinear", align_corners=False)
-        both = clip.flatten(2).transpose(1, 2) + self.from_sam(sam_embed.flatten(2).transpose(1, 2))
-        normed: Tensor = self.ground_norm(both)
-        return normed.view(-1, *size, normed.shape[-1]).permute(0, 3, 1, 2)
+        shown: Tensor = self.ground_norm(_tokens(clip) + self.from_sam(_tokens(sam_embed)))
+        where = functional.linear(
+            _places(size, shown), self.fine.weight[:, self.maps + 1 :], self.fine.bias
+        )
+        return _as_map(torch.cat([shown, self.content(shown) + where], dim=2), size)
 
     def _things(self, ground: Tensor, read: Tensor, size: tuple[int, int]) -> Tensor:
         names = self.name_second(functional.gelu(self.name_first(read)))  # (P, K, parts * W)
@@ -158,16 +161,15 @@ class SpatialReasoning(nn.Module):
         count, things, rows, columns = maps.shape
         flat = maps.flatten(2)  # (P, K, N)
         sums = self._sums_over((rows, columns)).to(maps)  # (N, kernels * N)
-        amounts = (flat @ sums).view(count, things * KERNELS, rows * columns)
-        whole = flat.sum(2).repeat_interleave(KERNELS, 1)[..., None]
-        first = flat[:, :1]  # (P, 1, N)
-        best = (amounts * first).amax(2, keepdim=True)
+        amounts = (flat @ sums).view(count, things, KERNELS, rows * columns)
+        whole = flat.sum(2)[..., None, None]  # (P, K, 1, 1)
+        best = (amounts * flat[:, :1, None]).amax(3, keepdim=True)
         parts = (
             amounts / (whole + 0.1),
             amounts / (1 + amounts),
             amounts / (best + 0.05),
         )
-        return torch.cat([p.clamp(max=4) for p in parts], dim=1).transpose(1, 2)
+        return torch.stack(parts, dim=1).clamp(max=4).flatten(1, 3).transpose(1, 2)
 
     def _sums_over(self, grid: tuple[int, int]) -> Tensor:
         """The kernels as one matrix for a grid, N x (kernels * N); made once for each grid."""
@@ -175,17 +177,25 @@ class SpatialReasoning(nn.Module):
             self._sums[grid] = kernel_sums(grid)
         return self._sums[grid]
 
-    def _fine(self, things: Tensor, seen: Tensor) -> Tensor:
-        """Each place itself: (P, K, h, w) logits and probabilities -> (P, h * w, K + extra)."""
-        count, _, rows, columns = seen.shape
-        y = torch.linspace(-1, 1, rows, device=seen.device, dtype=seen.dtype)
-        x = torch.linspace(-1, 1, columns, device=seen.device, dtype=seen.dtype)
-        y, x = torch.meshgrid(y, x, indexing="ij")
-        where = torch.stack([x, y, x * x, y * y, x + y, x - y]).expand(count, -1, -1, -1)
-        own = torch.tanh(things[:, :1] / 4)
-        return torch.cat([seen, own, where], dim=1).flatten(2).transpose(1, 2)
+
+def _as_map(tokens: Tensor, size: tuple[int, int]) -> Tensor:
+    """(P, h * w, C) -> (P, C, h, w), channels last: nothing moves."""
+    return tokens.unflatten(1, size).permute(0, 3, 1, 2)
 
 
+def _tokens(image: Tensor) -> Tensor:
+    """(P, C, h, w) -> (P, h * w, C)."""
+    return image.flatten(2).transpose(1, 2)
+
+
+def _places(size: tuple[int, int], like: Tensor) -> Tensor:
+    """Where each place lies, in its row, its column and across: (h * w, 6)."""
+    y, x = (torch.linspace(-1, 1, side, device=like.device, dtype=like.dtype) for side in size)
+    y, x = torch.meshgrid(y, x, indexing="ij")
+    return torch.stack([x, y, x * x, y * y, x + y, x - y], dim=-1).flatten(0, 1)
+
+
+@torch.inference_mode(False)  # what is kept has to serve training too
 def kernel_sums(grid: tuple[int, int]) -> Tensor:
     """What weighs the cells of a map for every place: on a side of it, level with it, or near it.
 
