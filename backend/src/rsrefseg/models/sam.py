@@ -129,7 +129,9 @@ class PromptEmbedding(nn.Module):
         # The sizes only serve the encoder's own forward pass, which is not used.
         self.encoder = PromptEncoder(d_model, (1, 1), (1, 1), mask_in_chans)
         self._positions: dict[tuple[object, ...], Tensor] = {}
-        self.register_load_state_dict_post_hook(lambda module, _: module._positions.clear())
+        self.register_load_state_dict_post_hook(  # type: ignore[no-untyped-call]
+            lambda module, _: module._positions.clear()
+        )
 
     def dense(self, logits: Tensor) -> Tensor:
         """Mask-input logits (P, 1, 4h, 4w) -> (P, D, h, w), channels last in memory."""

@@ -102,7 +102,7 @@ class SpatialReasoning(nn.Module):
             seen_ground = seen_ground[:1]  # one image repeated for its phrases
         half = self.second.out_features
         everywhere = _tokens(seen_ground)  # (P or 1, h * w, 3 * W)
-        ground, before = everywhere.split([2 * half, half], dim=2)
+        ground, before = everywhere[..., : 2 * half], everywhere[..., 2 * half :]
         read = self.read(self.queries.expand(count, -1, -1), None, text.tokens, None, text.mask)
         things = self._things(ground, read[:, : self.maps], size)  # (P, K, h, w)
         seen = things.sigmoid()
@@ -180,7 +180,7 @@ class SpatialReasoning(nn.Module):
 
 def _as_map(tokens: Tensor, size: tuple[int, int]) -> Tensor:
     """(P, h * w, C) -> (P, C, h, w), channels last: nothing moves."""
-    return tokens.unflatten(1, size).permute(0, 3, 1, 2)
+    return tokens.view(-1, *size, tokens.shape[2]).permute(0, 3, 1, 2)
 
 
 def _tokens(image: Tensor) -> Tensor:
