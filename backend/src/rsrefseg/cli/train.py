@@ -69,10 +69,13 @@ def _write(trainer: Trainer, path: Path) -> None:
 
     model = trainer.averaged_model()
     seeds = range(CALIBRATION_SEED, CALIBRATION_SEED + _CALIBRATION_SCENES)
+    presence = calibrated_presence(
+        in_memory(model), seeds, keep=_KEEP, sides=trainer.config.scene_px
+    )
     metadata = {
         "training": trainer.config.to_json(),
         "steps_done": trainer.step,
-        "presence_threshold": calibrated_presence(in_memory(model), seeds, keep=_KEEP),
+        "presence_threshold": presence,
         "vocabulary_examples": list(EXAMPLES),
     }
     write_weights(model, path, metadata)
@@ -87,7 +90,7 @@ def _validator(settings: TrainConfig) -> Callable[[RSRefSeg2, int], Mapping[str,
 
     def validate(model: RSRefSeg2, step: int) -> Mapping[str, float]:
         seeds = range(VALIDATION_SEED, VALIDATION_SEED + settings.validation_scenes)
-        scores = scene_scores(in_memory(model), seeds)
+        scores = scene_scores(in_memory(model), seeds, sides=settings.scene_px)
         by_kind = {k: v["gIoU"] for k, v in grouped(scores, "kind").items()}
         every = {"gIoU": summarise(scores)["gIoU"], **by_kind}
         return {k: float(v) for k, v in every.items() if isinstance(v, (int, float))}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from rsrefseg.evaluation.metrics import CaseScore, score_case
 from rsrefseg.evaluation.run import choose_presence_threshold
@@ -25,18 +26,19 @@ class SceneAnswer:
 
 
 def scene_answers(
-    segmenter: Segmenter, seeds: Iterable[int], *, phrases: int = 16
+    segmenter: Segmenter, seeds: Iterable[int], *, sides: Sequence[int] = (), phrases: int = 16
 ) -> list[SceneAnswer]:
-    """Asks a model about scenes of its tile's size.
+    """Asks a model about scenes.
 
     Args:
         segmenter: the model.
         seeds: of the scenes.
+        sides: of the scenes in pixels, in turn; the tile's when there are none.
         phrases: asked of each scene.
     """
     answers: list[SceneAnswer] = []
-    for seed in seeds:
-        scene = generate(seed, size_px=segmenter.info.tile_px, phrases=phrases)
+    for seed, side in zip(seeds, cycle(sides or (segmenter.info.tile_px,)), strict=False):
+        scene = generate(seed, size_px=side, phrases=phrases)
         found = segmenter.ask(segmenter.encode(scene.image), [c.phrase for c in scene.cases])
         for case, answer in zip(scene.cases, found, strict=True):
             score = score_case(
@@ -51,23 +53,26 @@ def scene_answers(
 
 
 def scene_scores(
-    segmenter: Segmenter, seeds: Iterable[int], *, phrases: int = 16
+    segmenter: Segmenter, seeds: Iterable[int], *, sides: Sequence[int] = (), phrases: int = 16
 ) -> list[CaseScore]:
     """The scores alone; see `scene_answers`."""
-    return [a.score for a in scene_answers(segmenter, seeds, phrases=phrases)]
+    return [a.score for a in scene_answers(segmenter, seeds, sides=sides, phrases=phrases)]
 
 
-def calibrated_presence(segmenter: Segmenter, seeds: Iterable[int], *, keep: float) -> float | None:
+def calibrated_presence(
+    segmenter: Segmenter, seeds: Iterable[int], *, keep: float, sides: Sequence[int] = ()
+) -> float | None:
     """The presence threshold that answers a share of the present targets of some scenes.
 
     Args:
         segmenter: the model.
         seeds: of scenes that are used for nothing else.
         keep: share of the present targets.
+        sides: of the scenes; see `scene_answers`.
     """
     known = [
         (a.score.target > 0, a.presence)
-        for a in scene_answers(segmenter, seeds)
+        for a in scene_answers(segmenter, seeds, sides=sides)
         if a.presence is not None
     ]
     return choose_presence_threshold(known, keep=keep) if known else None
