@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from rsrefseg.models.layers import PLAIN_ATTENTION_LIMIT, Attention, ConvStem, attend
+from rsrefseg.models.layers import (
+    PLAIN_ATTENTION_LIMIT,
+    TINY_ATTENTION,
+    Attention,
+    ConvStem,
+    attend,
+)
 from rsrefseg.models.sam import two_way
 from rsrefseg.models.torchvision_compat import ensure_torchvision
 from torch.nn import functional
@@ -66,6 +72,18 @@ def test_plain_and_fused_agree():
         q, k, v = torch.randn(3, 1, 2, n, 8).unbind(0)
         expected = functional.scaled_dot_product_attention(q, k, v)
         torch.testing.assert_close(attend(q, k, v), expected)
+
+
+def test_a_handful_of_tokens_gives_the_same_with_and_without_gradients():
+    side = int(TINY_ATTENTION**0.5)
+    mask = torch.arange(side) < torch.tensor([[side], [2]])
+    for n in (side, side + 1):
+        q, k, v = torch.randn(3, 2, 2, n, 8).unbind(0)
+        k, v = k[:, :, :side], v[:, :, :side]
+        for key_mask in (None, mask[:, None, None]):
+            learning = attend(q, k, v, key_mask)
+            with torch.no_grad():
+                torch.testing.assert_close(attend(q, k, v, key_mask), learning)
 
 
 def test_gradients_reach_every_projection():
