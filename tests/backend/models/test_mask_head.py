@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import torch
-from rsrefseg.models.mask_head import beside, draw_masks
+from rsrefseg.models.mask_head import beside, draw_masks, read_masks
 from rsrefseg.models.torchvision_compat import ensure_torchvision
 
 
@@ -25,6 +25,17 @@ def test_it_is_transposed_convolution():
     image = module(tokens.transpose(1, 2).unflatten(2, grid))
     expected = torch.einsum("pmc,pchw->pmhw", kernels, image)
     torch.testing.assert_close(draw_masks(module, tokens, grid, kernels), expected)
+
+
+def test_reading_masks_is_convolution():
+    ensure_torchvision()
+    from segment_anything.modeling import PromptEncoder
+
+    torch.manual_seed(1)
+    module = PromptEncoder(32, (1, 1), (1, 1), mask_in_chans=8).mask_downscaling
+    logits = torch.randn(2, 1, 20, 12)
+    expected = module(logits).flatten(2).transpose(1, 2)  # (P, N, D)
+    torch.testing.assert_close(read_masks(module, logits), expected)
 
 
 def test_finer_maps_are_added_where_they_belong():

@@ -1,4 +1,4 @@
-"""SAM's mask upscaling without moving pixels: the same sums, a fraction of the memory traffic.
+"""SAM's mask up- and downscaling without moving pixels: the same sums, less memory traffic.
 
 SAM upscales its image tokens by two stride-2 transposed convolutions with 2x2 kernels and contracts
 the result with one kernel for each mask. No two output pixels of such a convolution share a window,
@@ -49,6 +49,34 @@ def draw_masks(
     x = last_activation(x).flatten(1, 2)  # (P, N * 16, D / 8)
     logits = x @ kernels.transpose(1, 2)  # (P, N * 16, M)
     return _in_place(logits, grid)
+
+
+def read_masks(downscaling: nn.Sequential, logits: Tensor) -> Tensor:
+    """Downscales mask logits to image tokens, the way back of `draw_masks`.
+
+    Args:
+        downscaling: SAM's `mask_downscaling`: conv, norm and activation twice, and a 1x1 conv.
+        logits: (P, 1, 4h, 4w).
+
+    Returns:
+        (P, h * w, D).
+    """
+    *parts, last = list[Any](downscaling)
+    x = beside(logits, levels=2)  # (P, N, 16, 1): four times the four pixels of a kernel
+    x = _conv_of_four(parts[:3], x.view(*x.shape[:2], 4, 4))
+    x = _conv_of_four(parts[3:], x.flatten(2))
+    return functional.linear(x, last.weight.flatten(1), last.bias)
+
+
+def _conv_of_four(parts: list[Any], x: Tensor) -> Tensor:
+    """A stride-2 2x2 convolution, norm and activation: (..., 4 * C) -> (..., O)."""
+    conv, norm, activation = parts
+    kernel = conv.weight.permute(0, 2, 3, 1).flatten(1)  # (O, C, 2, 2) -> (O, 4 * C)
+    x = functional.linear(x, kernel, conv.bias)
+    out: Tensor = activation(
+        functional.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.eps)
+    )
+    return out
 
 
 def _transposed_conv(conv: nn.ConvTranspose2d, x: Tensor) -> Tensor:

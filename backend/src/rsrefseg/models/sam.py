@@ -13,7 +13,7 @@ from torch.nn import functional
 from rsrefseg.models.clip import mlp_ratio
 from rsrefseg.models.config import Sam1Config
 from rsrefseg.models.layers import ConvStem, LocalMixing, multi_head, resize_like
-from rsrefseg.models.mask_head import beside, draw_masks
+from rsrefseg.models.mask_head import beside, draw_masks, read_masks
 from rsrefseg.models.torchvision_compat import ensure_torchvision
 
 # The released SAM 1 models were trained through Hugging Face's implementation, which has this eps
@@ -135,12 +135,9 @@ class PromptEmbedding(nn.Module):
 
     def dense(self, logits: Tensor) -> Tensor:
         """Mask-input logits (P, 1, 4h, 4w) -> (P, D, h, w), channels last in memory."""
-        *before, last = self.encoder.mask_downscaling
-        x = logits
-        for layer in before:
-            x = layer(x)
-        weight = last.weight.flatten(1)  # its kernel is 1 x 1
-        return functional.linear(x.permute(0, 2, 3, 1), weight, last.bias).permute(0, 3, 1, 2)
+        size = (logits.shape[2] // 4, logits.shape[3] // 4)
+        tokens = read_masks(self.encoder.mask_downscaling, logits)
+        return tokens.view(-1, *size, tokens.shape[2]).permute(0, 3, 1, 2)
 
     def positions(self, size: tuple[int, int], dtype: torch.dtype) -> Tensor:
         """Position encoding of an embedding grid, (1, D, h, w); made once for each grid."""
