@@ -120,9 +120,8 @@ class StandIn:
         probability = np.zeros(image.shape[:2], np.float32)
         if channel is not None:
             probability = image[..., channel].astype(np.float32) / 255
-        best = float(probability.max(initial=0.0))
         return PhraseAnswer(
-            phrase, probability, probability, best, self.presence, self.unknown_words(phrase)
+            phrase, probability, probability, self.presence, self.unknown_words(phrase)
         )
 
 

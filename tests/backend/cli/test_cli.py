@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 
@@ -64,6 +65,45 @@ def test_threads_that_wait_go_to_sleep_unless_told_otherwise(run, monkeypatch, g
         monkeypatch.setenv(name, value)
     run("--version")
     assert os.environ.get("GOMP_SPINCOUNT") == spins
+
+
+FREED_AND_TAKEN = """
+import resource, threading
+from rsrefseg.cli import main
+try: main(["--version"])
+except SystemExit: pass
+import numpy as np
+
+def work():
+    for _ in range(20):
+        [np.ones(2_000_000) for _ in range(5)]
+        if _ == 9: before.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+    before.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+
+before = []
+thread = threading.Thread(target=work); thread.start(); thread.join()
+print(before[1] - before[0])
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
+def test_memory_that_was_freed_is_kept_for_the_next_step():
+    def faults(**more):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")} | more
+        env["NUMPY_MADVISE_HUGEPAGE"] = "0"  # a fault for every page
+        done = subprocess.run(
+            [sys.executable, "-c", FREED_AND_TAKEN],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=env,
+        )
+        return int(done.stdout.split()[-1])
+
+    pages_of_ten_rounds = 10 * 5 * 2_000_000 * 8 // 4096
+    assert faults() < pages_of_ten_rounds / 10
+    own = {"MALLOC_MMAP_THRESHOLD_": "100000"}
+    assert faults(**own) > pages_of_ten_rounds / 2  # a user's own settings stay
 
 
 def test_version(run):

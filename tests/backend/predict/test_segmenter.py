@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from rsrefseg.errors import DeviceError, InputError, PhraseError, WeightsError
 from rsrefseg.predict.segmenter import Segmenter
-from rsrefseg.predict.tensors import fit_into_tile, overall_score
+from rsrefseg.predict.tensors import fit_into_tile
+from rsrefseg.predict.types import PhraseAnswer
 
 
 @pytest.fixture(scope="module")
@@ -132,5 +133,8 @@ def test_the_long_side_fills_the_tile():
 
 
 def test_the_score_is_the_mean_of_what_is_in_or_the_best_of_what_is_not():
-    assert overall_score(np.array([[0.6, 0.8, 0.1]], np.float32)) == pytest.approx(0.7)
-    assert overall_score(np.array([[0.4, 0.1]], np.float32)) == pytest.approx(0.4)
+    def score(*values):
+        return PhraseAnswer("roofs", np.array([values], np.float32), np.zeros((1, 1)), None).score
+
+    assert score(0.6, 0.8, 0.1) == pytest.approx(0.7)
+    assert score(0.4, 0.1) == pytest.approx(0.4)

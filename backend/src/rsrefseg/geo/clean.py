@@ -5,6 +5,7 @@ Everything here gives valid polygons, whatever it is given.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,7 @@ class Scale:
         return abs(self.x_m / self.y_m - 1) <= ANISOTROPY
 
 
+@functools.lru_cache(maxsize=16)
 def scale_at(transform: Affine, crs: str | None, size: tuple[int, int]) -> Scale:
     """The scale in the middle of a grid.
 

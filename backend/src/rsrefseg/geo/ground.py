@@ -108,8 +108,10 @@ def areas_m2(geometries: NDArray[np.object_], crs_wkt: str | None) -> NDArray[np
         return np.zeros(0)
     unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
     metres_per_unit = unit * 6_371_000.0 if crs.is_geographic else unit
-    dense = shapely.segmentize(geometries, DENSIFY_M / metres_per_unit)
-    coords = shapely.get_coordinates(dense)
+    coords = shapely.get_coordinates(geometries)
+    if np.ptp(coords, axis=0).max() > DENSIFY_M / metres_per_unit:  # else no edge is that long
+        geometries = shapely.segmentize(geometries, DENSIFY_M / metres_per_unit)
+        coords = shapely.get_coordinates(geometries)
     lon, lat = transformer.transform(coords[:, 0], coords[:, 1])
     if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
         return None
@@ -121,7 +123,7 @@ def areas_m2(geometries: NDArray[np.object_], crs_wkt: str | None) -> NDArray[np
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return None
     areas: NDArray[np.float64] = shapely.area(
-        shapely.set_coordinates(dense, np.column_stack([x, y]))
+        shapely.set_coordinates(geometries.copy(), np.column_stack([x, y]))
     )
     return areas
 

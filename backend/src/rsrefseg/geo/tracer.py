@@ -114,6 +114,8 @@ class StripTracer:
 
     def finish(self) -> TracedParts:
         """Close below the last row."""
+        if not self._open:
+            return _Finished().trace(self._transform)
         nothing = np.zeros_like(self._last)
         return self.feed(nothing, nothing.astype(np.uint8))
 

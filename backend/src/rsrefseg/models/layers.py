@@ -150,13 +150,13 @@ def _few_keys(
     absorbed = (k @ q_weight).flatten(1, 2)  # (B, H * M, C)
     offset = (k @ q_bias).flatten(1, 2)  # (B, H * M, 1)
     # The long side last: a softmax over few and close numbers does not vectorise.
-    logits = absorbed @ queries.transpose(1, 2) + offset  # (B, H * M, N)
+    logits = torch.baddbmm(offset, absorbed, queries.transpose(1, 2))  # (B, H * M, N)
     weights = logits.view(batch, heads, m, -1).softmax(dim=2).flatten(1, 2).to(k.dtype)
     v = _split(v_of(values), heads)  # (B, H, M, D)
     out_weight = out_of.weight.t().reshape(heads, d, -1).to(v.dtype)  # (H, D, C)
-    outputs = (v @ out_weight).reshape(batch, heads * m, -1)  # (B, H * M, C)
-    out: Tensor = weights.transpose(1, 2) @ outputs + out_of.bias.to(outputs.dtype)
-    return out
+    # The weights of each head add up to 1: so does the bias, shared out among them.
+    outputs = (v @ out_weight + out_of.bias.to(v.dtype) / heads).reshape(batch, heads * m, -1)
+    return weights.transpose(1, 2) @ outputs  # (B, N, C)
 
 
 def _few_queries(

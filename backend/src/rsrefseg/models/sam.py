@@ -189,7 +189,7 @@ class PromptEmbedding(nn.Module):
 
 
 def two_way(
-    transformer: Any, image: Tensor, position: Tensor, tokens: Tensor
+    transformer: Any, image: Tensor, position: Tensor, tokens: Tensor, wanted: slice
 ) -> tuple[Tensor, Tensor]:
     """SAM's two-way transformer, where few tokens and many places attend by the shorter way.
 
@@ -198,9 +198,10 @@ def two_way(
         image: (P, D, h, w).
         position: (1, D, h, w).
         tokens: (P, K, D), which are their own positions.
+        wanted: the tokens that are read afterwards; the others' last look at the image is left out.
 
     Returns:
-        Tokens (P, K, D) and image tokens (P, h * w, D).
+        The wanted tokens (P, W, D) and image tokens (P, h * w, D).
     """
     where = position.flatten(2).transpose(1, 2)
     keys = image.flatten(2).transpose(1, 2)
@@ -220,6 +221,7 @@ def two_way(
         keys = layer.norm4(keys + _attended(to_tokens, placed, queries + tokens, queries))
         placed = keys + where
     final = transformer.final_attn_token_to_image
+    queries, tokens = queries[:, wanted], tokens[:, wanted]
     queries = queries + _attended(final, queries + tokens, placed, keys)
     return transformer.norm_final_attn(queries), keys
 
@@ -279,8 +281,8 @@ class Sam1Decoder(nn.Module):
         grid = (image.shape[-2], image.shape[-1])
         source = image + self.prompts.dense(dense)
         position = self.prompts.positions(grid, source.dtype)
-        states, keys = two_way(decoder.transformer, source, position, tokens)
-        # A single mask is asked for: the others' hypernetworks need not run.
+        # A single mask is asked for: the others' tokens and hypernetworks need not run to the end.
+        states, keys = two_way(decoder.transformer, source, position, tokens, slice(2))
         kernel = decoder.output_hypernetworks_mlps[0](states[:, 1])[:, None]  # (P, 1, D / 8)
         masks = draw_masks(decoder.output_upscaling, keys, grid, kernel, high_res)
         iou = decoder.iou_prediction_head(states[:, 0])[:, :1]

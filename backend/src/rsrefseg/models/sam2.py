@@ -155,12 +155,13 @@ class Sam2Decoder(nn.Module):
         grid = (image.shape[-2], image.shape[-1])
         source = image + self.prompts.dense(dense)
         position = self.prompts.positions(grid, source.dtype)
-        states, keys = two_way(decoder.transformer, source, position, tokens)
         choose = self.dynamic and not self.training
         count = decoder.num_mask_tokens if choose else 1
-        kernels = stacked_kernels(decoder.output_hypernetworks_mlps[:count], states[:, 2:])
+        wanted = slice(1, 2 + count)  # the IoU's and the masks'
+        states, keys = two_way(decoder.transformer, source, position, tokens, wanted)
+        kernels = stacked_kernels(decoder.output_hypernetworks_mlps[:count], states[:, 1:])
         masks = draw_masks(decoder.output_upscaling, keys, grid, kernels, high_res)
-        iou = decoder.iou_prediction_head(states[:, 1])
+        iou = decoder.iou_prediction_head(states[:, 0])
         if not choose:
             return masks, iou[:, :1]
         return self._stable_or_best(masks, iou)

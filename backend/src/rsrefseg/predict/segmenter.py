@@ -32,7 +32,6 @@ from rsrefseg.predict.phrases import CHARS_PER_TOKEN, reading_warnings, tidy_phr
 from rsrefseg.predict.tensors import (
     fit_into_tile,
     join_features,
-    overall_score,
     padded_tile,
     parts_of,
     prompt_tensors,
@@ -386,7 +385,6 @@ class Segmenter:
                 phrase=phrase,
                 probability=probability,
                 heat=heat[:rows, :cols],
-                score=overall_score(probability),
                 presence=there,
                 unknown_words=tuple(self._tokenizer.unknown_words(phrase)),
                 heat_px=cell_px,

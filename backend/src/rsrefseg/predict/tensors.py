@@ -25,12 +25,6 @@ def fit_into_tile(shape: tuple[int, int], tile_px: int) -> tuple[int, int]:
     return height, width
 
 
-def overall_score(probability: NDArray[np.float32]) -> float:
-    """Mean probability of the pixels above 0.5; the highest probability if there is none."""
-    inside = probability[probability > 0.5]
-    return float(inside.mean() if inside.size else probability.max(initial=0.0))
-
-
 def padded_tile(
     image: NDArray[np.uint8], content: tuple[int, int], side: int, device: torch.device
 ) -> Tensor:

@@ -121,7 +121,6 @@ class PhraseAnswer:
         probability: H x W float32, 0 to 1, at the image's own size.
         heat: h x w float32, 0 to 1, where the model looked: the dense prompt at the token grid,
             covering the whole image.
-        score: mean probability of the pixels above 0.5; the highest probability if there is none.
         presence: probability that anything matches, or None if the model does not judge that.
         unknown_words: words that the model never learnt.
         heat_px: height and width of a cell of the heat, in pixels of the image; None when the
@@ -131,10 +130,15 @@ class PhraseAnswer:
     phrase: str
     probability: NDArray[np.float32]
     heat: NDArray[np.float32]
-    score: float
     presence: float | None
     unknown_words: tuple[str, ...] = ()
     heat_px: tuple[float, float] | None = None
+
+    @property
+    def score(self) -> float:
+        """Mean probability of the pixels above 0.5; the highest probability if there is none."""
+        inside = self.probability[self.probability > 0.5]
+        return float(inside.mean() if inside.size else self.probability.max(initial=0.0))
 
 
 class ModelFacts(Protocol):

@@ -7,6 +7,7 @@ import json
 import re
 import uuid
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -94,10 +95,9 @@ def build_router(service: EngineService) -> APIRouter:
     @router.post("/segment", summary="Find phrases", response_model=SegmentAnswer)
     async def segment(body: SegmentBody, request: Request) -> Response:
         request_id = _request_id(body, request)
-        job = service.segment(request_id, body, _client(request))
-        result, model = await _outcome(service, job, request)
-        content = await run_in_threadpool(answers.segment_json, request_id, result, model)
-        return Response(content, media_type="application/json")
+        write = partial(answers.segment_json, request_id)
+        job = service.segment(request_id, body, _client(request), write)
+        return Response(await _outcome(service, job, request), media_type="application/json")
 
     _add_result_routes(router, service)
     _add_request_routes(router, service)

@@ -117,12 +117,18 @@ class EngineService:
         """How full the store of probability maps is."""
         return self._kept.info()
 
-    def segment(self, request_id: str, body: SegmentBody, client: str = "") -> Job:
-        """Queue a segment request; the job's outcome is the result and the model."""
+    def segment(
+        self,
+        request_id: str,
+        body: SegmentBody,
+        client: str,
+        write: Callable[[SegmentResult, ModelInfo], bytes],
+    ) -> Job:
+        """Queue a segment request; the job's outcome is what `write` makes of the result."""
         source = self._source(body.image)
         request = _segment_request(body)
 
-        def work(job: Job) -> tuple[SegmentResult, ModelInfo]:
+        def work(job: Job) -> bytes:
             predictor = self._queued(job)
             timings = Timings()
             with timings.measure("total_s"):
@@ -136,9 +142,10 @@ class EngineService:
                     job.progress(0.9, "Drawing the polygons.")
                     options = _polygon_options(body)
                     result = maps.draw(options, timings, cancelled=job.cancelled)
-            job.progress(1.0, "Done.")
             result = replace(result, warnings=(*result.warnings, *predictor.notices))
-            return result, predictor.info
+            answer = write(result, predictor.info)
+            job.progress(1.0, "Done.")
+            return answer
 
         return self.jobs.submit(
             request_id, work, NORMAL, client=client, limit_s=self._limit_s(body)
