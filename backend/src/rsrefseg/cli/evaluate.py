@@ -45,7 +45,7 @@ def evaluate(
                 records,
                 partial(answer_image, segmenter),
                 threshold=threshold,
-                presence_threshold=segmenter.presence_threshold,
+                presence_threshold=segmenter.info.presence_threshold,
                 progress=lambda done: progress.update(task, completed=done),
             )
         )
@@ -53,7 +53,7 @@ def evaluate(
         "model": weights.name,
         "data": str(data),
         "threshold": threshold,
-        "presence_threshold": segmenter.presence_threshold,
+        "presence_threshold": segmenter.info.presence_threshold,
         **report_figures([o.score for o in outcomes]),
     }
     if json_out is not None:

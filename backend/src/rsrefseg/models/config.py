@@ -204,6 +204,8 @@ class Preset:
         min_resolution_m: finest ground resolution that it was trained on, metres per pixel.
         max_resolution_m: coarsest ground resolution that it was trained on.
         default_resolution_m: what to use for large extents.
+        compares_outlines: whether phrases that rank or place things are answered by asking for
+            the things and comparing their outlines, and not by the network alone.
         parameters: how many weights the model has; 0 where nobody counted.
         extra: top-level notes of the file that are no settings.
     """
@@ -215,6 +217,7 @@ class Preset:
     min_resolution_m: float = 0.1
     max_resolution_m: float = 30.0
     default_resolution_m: float = 0.5
+    compares_outlines: bool = False
     description: str = ""
     licence: str = ""
     source: str = ""

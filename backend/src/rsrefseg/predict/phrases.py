@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from rsrefseg.errors import PhraseError
+from rsrefseg.predict.choosing import read_choice
 
 MAX_PHRASES = 256
 # A word of English takes about eight characters with its blank, and at least one token.
@@ -96,4 +97,4 @@ def needs_whole_scene(phrase: str) -> bool:
     "The largest building" or "the ship in the top left corner" means something else in each
     window of a scene than in the scene as a whole.
     """
-    return _RELATIVE_TO_ALL.search(phrase) is not None
+    return _RELATIVE_TO_ALL.search(phrase) is not None or read_choice(phrase) is not None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from rsrefseg.errors import InputError
 from rsrefseg.models.features import ImageFeatures, TextFeatures
@@ -19,6 +18,7 @@ from rsrefseg.models.tokenizer import Tokenizer
 from rsrefseg.predict import device as devices
 from rsrefseg.predict.about import model_info
 from rsrefseg.predict.cache import ByteBudgetCache, default_budget_bytes
+from rsrefseg.predict.choosing import ask_and_choose
 from rsrefseg.predict.digest import image_digest
 from rsrefseg.predict.diskcache import DiskOptions
 from rsrefseg.predict.fallback import (
@@ -31,6 +31,7 @@ from rsrefseg.predict.fallback import (
 from rsrefseg.predict.phrases import CHARS_PER_TOKEN, reading_warnings, tidy_phrases
 from rsrefseg.predict.tensors import (
     fit_into_tile,
+    heats_of,
     join_features,
     padded_tile,
     parts_of,
@@ -125,11 +126,6 @@ class Segmenter:
     def info(self) -> ModelInfo:
         """The model."""
         return self._info
-
-    @property
-    def presence_threshold(self) -> float | None:
-        """Below this presence, nothing is taken to match; None: never."""
-        return self.info.presence_threshold
 
     @property
     def device(self) -> DeviceInfo:
@@ -268,11 +264,12 @@ class Segmenter:
     def _encode(self, pieces: Sequence[tuple[NDArray[np.uint8], tuple[int, int]]]) -> ImageFeatures:
         """Images with their size in the tile, as one batch if the memory suffices."""
         self._use_threads(0)
+        tile = self._model.preset.tile_px
         fewer = [self._encode_fewer] if self._together > 1 else []
         for remedy in (self._forget_images, *fewer, self._move_to_cpu, None):
             try:
                 batches = [
-                    torch.cat([self._tile(*piece) for piece in part])
+                    torch.stack([padded_tile(*piece, tile, self._model.device) for piece in part])
                     for part in parts_of(pieces, self._together)
                 ]
                 return join_features([self._model.encode_image(batch) for batch in batches])
@@ -307,9 +304,19 @@ class Segmenter:
             phrases: tidy phrases (see `check_phrases`).
             prompts: clicks and a box that go to the decoder beside each phrase's own prompts.
 
+        A phrase that ranks or places things ("the third car from the left") is answered by
+        choosing among the things, if the preset says so and no prompts are given.
+
         Raises:
             OutOfMemoryError: no device's memory suffices.
         """
+        if self._model.preset.compares_outlines and prompts is None:
+            return ask_and_choose(partial(self._ask, encoded), phrases)
+        return self._ask(encoded, phrases, prompts)
+
+    def _ask(
+        self, encoded: EncodedImage, phrases: Sequence[str], prompts: Prompts | None = None
+    ) -> list[PhraseAnswer]:
         self._use_threads(1)
         answers: list[PhraseAnswer] = []
         while len(answers) < len(phrases):
@@ -368,15 +375,7 @@ class Segmenter:
         out = self._model.ask(features.expand(index), text, **extra)
         logits = self._model.upsample(out.low_res_logits, tile, encoded.content_px, encoded.shape)
         probabilities = to_numpy(logits[:, 0].sigmoid_())
-        heats = to_numpy(out.dense_token_logits.float().sigmoid())
-        rows, cols = (
-            max(1, math.ceil(side / tile * grid))
-            for side, grid in zip(encoded.content_px, heats.shape[1:], strict=True)
-        )
-        cell_px = (
-            tile / heats.shape[1] * encoded.shape[0] / encoded.content_px[0],
-            tile / heats.shape[2] * encoded.shape[1] / encoded.content_px[1],
-        )
+        heats, cell_px = heats_of(out.dense_token_logits, encoded, tile)
         presence: list[float | None] = [None] * len(phrases)
         if out.presence_logit is not None:
             presence = list(out.presence_logit.float().sigmoid().flatten().tolist())
@@ -384,7 +383,7 @@ class Segmenter:
             PhraseAnswer(
                 phrase=phrase,
                 probability=probability,
-                heat=heat[:rows, :cols],
+                heat=heat,
                 presence=there,
                 unknown_words=tuple(self._tokenizer.unknown_words(phrase)),
                 heat_px=cell_px,
@@ -393,6 +392,3 @@ class Segmenter:
                 phrases, probabilities, heats, presence, strict=True
             )
         ]
-
-    def _tile(self, image: NDArray[np.uint8], content: tuple[int, int]) -> Tensor:
-        return padded_tile(image, content, self._model.preset.tile_px, self._model.device)[None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -95,6 +96,31 @@ def join_features(parts: Sequence[ImageFeatures]) -> ImageFeatures:
 def parts_of(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
     """A sequence in parts of at most a size."""
     return [items[first : first + size] for first in range(0, len(items), size)]
+
+
+def heats_of(
+    logits: Tensor, encoded: EncodedImage, side: int
+) -> tuple[NDArray[np.float32], tuple[float, float]]:
+    """Where the model looked, without the tile's padding.
+
+    Args:
+        logits: (P, rows, columns) over the whole tile.
+        encoded: the image in it.
+        side: the tile's, in pixels.
+
+    Returns:
+        P x h x w, 0 to 1, and the height and width of a cell in pixels of the image.
+    """
+    heats = to_numpy(logits.float().sigmoid())
+    per_cell = tuple(side / count for count in heats.shape[1:])
+    rows, columns = (
+        max(1, math.ceil(px / cell)) for px, cell in zip(encoded.content_px, per_cell, strict=True)
+    )
+    height, width = (
+        cell * whole / px
+        for cell, whole, px in zip(per_cell, encoded.shape, encoded.content_px, strict=True)
+    )
+    return heats[:, :rows, :columns], (height, width)
 
 
 def to_numpy(values: Tensor) -> NDArray[np.float32]:

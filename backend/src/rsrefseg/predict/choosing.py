@@ -1,0 +1,267 @@
+"""Phrases that count, rank or place things: what to ask the model for, and which of that is meant.
+
+"The third car from the left" names cars and a rule. A small network finds cars far better than it
+counts them, so it is asked for all cars, and the rule is applied to the outlines that it draws:
+their centres, edges and areas. What this does not read is asked as it stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsrefseg.geo.runs import find_runs, label_runs
+from rsrefseg.predict.types import PhraseAnswer
+
+# A pixel is a thing's where its probability is above this.
+IN = 0.5
+# Parts smaller than this share of the median part are crumbs and not things.
+CRUMB_SHARE = 0.2
+# Where a side of the view begins and its middle ends, 0 at the centre and 1 at the edge.
+SIDE_BEGINS, MIDDLE_ENDS = 0.1, 0.5
+# Pixels around a chosen part whose lower probabilities stay, for a lower threshold to reach.
+MARGIN_PX = 3
+
+_ORDINALS = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+)  # fmt: skip
+_NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_SIDES = {
+    "left": "left west western westernmost leftmost",
+    "right": "right east eastern easternmost rightmost",
+    "top": "top upper north northern northernmost topmost uppermost",
+    "bottom": "bottom lower south southern southernmost bottommost lowermost",
+}
+_SIDE_OF = {word: side for side, words in _SIDES.items() for word in words.split()}
+_ORDER_OF = {"largest": "large", "biggest": "large", "smallest": "small", "littlest": "small"}
+_UNCOUNTED = (
+    "water", "sea", "ocean", "grass", "sand", "soil", "land", "ground", "vegetation", "greenery",
+    "farmland", "woodland",
+)  # fmt: skip
+# A noun ends before these; what follows says which ones, and stays as it is.
+_TAIL = re.compile(
+    r" (?:of|that|which|with|without|in|on|at|near|next|beside|by|along|between|inside|close|"
+    r"left|right|above|below|north|south|east|west|to|from|under|around|across)\b"
+)
+_PLACED_TAIL = re.compile(r" (?:of|that|which|with|without)\b")
+
+_plain = "|".join(w for w in _SIDE_OF if not w.endswith("most"))
+_most = "|".join(w for w in _SIDE_OF if w.endswith("most"))
+_count = "|".join(_NUMBERS)
+_nth = rf"{'|'.join(_ORDINALS)}|\d+(?:st|nd|rd|th)"
+_corner = r"(?P<v>top|upper|bottom|lower|north|south)[- ]?(?P<h>left|right|west|east)(?:ern)?"
+_OF_VIEW = r"(?: of the (?:image|picture|photo|scene|view|map|extent|area))?"
+_PART = r"(?: side| edge| corner| part| half| end)?"
+_RANKED = (
+    re.compile(rf"(?:(?P<nth>{_nth}) )(?P<noun>.+) from the (?P<by>{_plain})"),
+    re.compile(
+        rf"(?:(?P<nth>{_nth}) |(?P<many>{_count}|\d+) )?(?P<by>{_most}|{'|'.join(_ORDER_OF)}) "
+        r"(?P<noun>.+)"
+    ),
+    re.compile(rf"(?P<noun>.+) (?:furthest|farthest) (?:to the )?(?P<by>{_plain})"),
+)
+_PLACED = (
+    re.compile(rf"(?P<noun>.+) (?:in|at|on) the {_corner}{_PART}"),
+    re.compile(rf"{_corner} (?P<noun>.+)"),
+    re.compile(rf"(?P<noun>.+) (?:in|at|on) the (?P<side>{_plain})(?:-hand)?{_PART}"),
+    re.compile(rf"(?P<side>{_plain}) (?P<noun>.+)"),
+    re.compile(r"(?P<noun>.+) in the (?P<middle>centre|center|middle)"),
+    re.compile(r"(?P<middle>central) (?P<noun>.+)"),
+)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The connected parts of a mask.
+
+    Attributes:
+        label: H x W, the part of each pixel; -1 outside.
+        area: N, pixels.
+        edge: N x 4, how far each reaches to the left, right, top and bottom of the view: -1 at
+            the opposite edge, 1 at that edge.
+        centre: N x 4, the same of its centre.
+    """
+
+    label: NDArray[np.int64]
+    area: NDArray[np.int64]
+    edge: NDArray[np.float64]
+    centre: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a phrase is answered.
+
+    Attributes:
+        things: what the model is asked for.
+        pick: parts of its answer to those that are meant (N bool).
+    """
+
+    things: str
+    pick: Callable[[Parts], NDArray[np.bool_]]
+
+
+def read_choice(phrase: str) -> Choice | None:
+    """The choice that a phrase asks for; None where it is no such phrase.
+
+    Args:
+        phrase: a tidy phrase.
+    """
+    text = re.sub(r"^(?:all |every |each |both )?(?:of )?(?:the )?", "", phrase.lower().rstrip("."))
+    text = re.sub(rf"{_OF_VIEW}$", "", text)
+    for form in _RANKED:
+        if found := form.fullmatch(text):
+            things = _all_of(found["noun"], _TAIL)
+            return Choice(things, _ranked(found)) if things else None
+    for form in _PLACED:
+        if found := form.fullmatch(text):
+            noun = found["noun"]
+            if _TAIL.search(_PLACED_TAIL.split(noun)[0]):
+                return None  # "the car next to the house in the north": which of them is there?
+            things = _all_of(noun, _PLACED_TAIL)
+            return Choice(things, _placed(found)) if things else None
+    return None
+
+
+def ask_and_choose(
+    ask: Callable[[Sequence[str]], list[PhraseAnswer]], phrases: Sequence[str]
+) -> list[PhraseAnswer]:
+    """Answers to phrases, those that ask for a choice made by it.
+
+    Presence and heat stay the model's own for the whole phrase.
+
+    Args:
+        ask: gives the model's answers.
+        phrases: tidy phrases.
+    """
+    choices = {p: choice for p in phrases if (choice := read_choice(p)) is not None}
+    asked = list(dict.fromkeys([*phrases, *(c.things for c in choices.values())]))
+    said = {answer.phrase: answer for answer in ask(asked)}
+    for phrase, choice in choices.items():
+        things, own = said[choice.things].probability, said[phrase]
+        said[phrase] = replace(own, probability=choose(things, choice, own.probability))
+    return [said[phrase] for phrase in phrases]
+
+
+def choose(
+    things: NDArray[np.float32], choice: Choice, otherwise: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The probabilities of what is meant.
+
+    Args:
+        things: H x W, of all the things.
+        choice: which of them.
+        otherwise: H x W, of the phrase as the model itself reads it; taken where the choice finds
+            nothing among the things.
+    """
+    parts = find_parts(things > IN)
+    meant = np.flatnonzero(choice.pick(parts)) if len(parts.area) else parts.area
+    if not len(meant):
+        return otherwise
+    chosen = np.isin(parts.label, meant)
+    rows, columns = (np.flatnonzero(chosen.any(axis=axis)) for axis in (1, 0))
+    kept = np.zeros_like(things)
+    box = tuple(slice(max(0, at[0] - MARGIN_PX), at[-1] + 1 + MARGIN_PX) for at in (rows, columns))
+    near = chosen[box] | (parts.label[box] < 0)
+    kept[box] = np.where(near, things[box], 0)
+    return kept
+
+
+def find_parts(mask: NDArray[np.bool_]) -> Parts:
+    """The 4-connected parts of a mask, without its crumbs.
+
+    Args:
+        mask: H x W.
+    """
+    height, width = mask.shape
+    runs = find_runs(mask)
+    of_run, count = label_runs(runs, np.empty(0, dtype=np.int64))
+    row, first = np.divmod(runs.starts, runs.stride)
+    last = first + (runs.ends - runs.starts)
+    length = last - first
+    area = np.bincount(of_run, length, count)
+    large = area >= CRUMB_SHARE * (np.median(area) if count else 0)
+    number = np.where(large, np.cumsum(large) - 1, -1)
+    label = np.full((height, width), -1, dtype=np.int64)
+    label[mask] = np.repeat(number[of_run], length)
+
+    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(of_run, values * length, count) / np.maximum(area, 1)
+
+    def least(values: NDArray[np.int64]) -> NDArray[np.float64]:
+        out = np.full(count, np.inf)
+        np.minimum.at(out, of_run, values)
+        return out
+
+    x, y = 2 * mean((first + last) / 2) / width - 1, 2 * mean(row + 0.5) / height - 1
+    x0, x1 = 2 * least(first) / width - 1, -2 * least(-last) / width - 1
+    y0, y1 = 2 * least(row) / height - 1, -2 * least(-row - 1) / height - 1
+    centre, edge = np.stack([-x, x, -y, y], axis=1), np.stack([-x0, x1, -y0, y1], axis=1)
+    return Parts(label, area[large].astype(np.int64), edge[large], centre[large])
+
+
+def _ranked(found: re.Match[str]) -> Callable[[Parts], NDArray[np.bool_]]:
+    groups = found.groupdict()
+    word = found["by"]
+    order = _ORDER_OF.get(word)
+    nth, many = groups.get("nth"), groups.get("many")
+    first = _number(nth, _ORDINALS) - 1 if nth else 0
+    last = first + (_number(many, _NUMBERS) if many else 1)
+    # Counted from a side by their centres; the outermost is what reaches furthest.
+    by_centre = nth is not None
+
+    def pick(parts: Parts) -> NDArray[np.bool_]:
+        if order:
+            key = parts.area * (1.0 if order == "large" else -1.0)
+        else:
+            reach = parts.centre if by_centre else parts.edge
+            key = reach[:, list(_SIDES).index(_SIDE_OF[word])]
+        meant = np.zeros(len(key), dtype=np.bool_)
+        if len(key) >= last:
+            meant[np.argsort(-key, kind="stable")[first:last]] = True
+        return meant
+
+    return pick
+
+
+def _placed(found: re.Match[str]) -> Callable[[Parts], NDArray[np.bool_]]:
+    groups = found.groupdict()
+    words = [w for w in (groups.get("side"), groups.get("v"), groups.get("h")) if w]
+    sides = [list(_SIDES).index(_SIDE_OF[word]) for word in words]
+
+    def pick(parts: Parts) -> NDArray[np.bool_]:
+        if not sides:
+            inside: NDArray[np.bool_] = parts.centre.max(axis=1) < MIDDLE_ENDS
+            return inside
+        beyond: NDArray[np.bool_] = parts.centre[:, sides].min(axis=1) > SIDE_BEGINS
+        return beyond
+
+    return pick
+
+
+def _number(word: str, words: Sequence[str]) -> int:
+    digits = re.match(r"\d+", word)
+    return max(1, int(digits[0])) if digits else words.index(word) + 1
+
+
+def _all_of(noun: str, tail: re.Pattern[str]) -> str | None:
+    """A phrase for all things of a name, in one or several: "white car" -> "all white cars"."""
+    cut = tail.search(noun)
+    name, rest = (noun[: cut.start()], noun[cut.start() :]) if cut else (noun, "")
+    *before, head = name.split()
+    if head in _UNCOUNTED:
+        return None
+    rest = re.sub(r"^ (that|which) is\b", r" \1 are", rest)
+    return f"all {' '.join([*before, _plural(head)])}{rest}"
+
+
+def _plural(word: str) -> str:
+    if re.search(r"[^su]s$|[aeo]us$", word) and word not in ("bus", "gas"):
+        return word
+    if re.search(r"[^aeiou]y$", word):
+        return word[:-1] + "ies"
+    return word + ("es" if re.search(r"(?:s|x|ch|sh)$", word) else "s")

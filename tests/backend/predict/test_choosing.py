@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rsrefseg.predict.choosing import choose, find_parts, read_choice
+from rsrefseg.predict.segmenter import Segmenter
+from rsrefseg.predict.types import Prompts
+
+# Cars as rows, columns, height and width in a view of 40 x 60 pixels.
+CARS = {
+    "a": (2, 4, 3, 4),
+    "b": (10, 20, 6, 8),
+    "c": (25, 30, 4, 4),
+    "d": (30, 50, 5, 6),
+    "crumb": (38, 0, 1, 1),
+}
+
+
+def drawn(*names):
+    mask = np.zeros((40, 60), dtype=bool)
+    for name in names:
+        row, column, height, width = CARS[name]
+        mask[row : row + height, column : column + width] = True
+    return mask
+
+
+def cars_of(phrase):
+    things = np.where(drawn(*CARS), np.float32(0.9), np.float32(0.2))
+    answer = choose(things, read_choice(phrase), np.zeros_like(things)) > 0.5
+    return "".join(name for name in CARS if (answer & drawn(name)).any())
+
+
+@pytest.mark.parametrize(
+    ("phrase", "meant"),
+    [
+        ("the second car from the left", "b"),
+        ("The 3rd car from the right", "b"),
+        ("first car from the bottom", "d"),
+        ("the leftmost car", "a"),
+        ("the easternmost car", "d"),
+        ("the car furthest to the top", "a"),
+        ("car farthest south", "d"),
+        ("the largest car", "b"),
+        ("the smallest car", "a"),
+        ("the second largest car", "d"),
+        ("the two biggest cars", "bd"),
+        ("the 3 westernmost cars", "abc"),
+        ("all the cars on the left side of the image", "ab"),
+        ("cars in the south-eastern corner", "d"),
+        ("northwest cars", "ab"),
+        ("the car in the lower right corner", "d"),
+        ("the central car", "bc"),
+        ("cars in the lower half", "cd"),
+    ],
+)
+def test_the_rule_is_applied_to_what_was_found(phrase, meant):
+    assert cars_of(phrase) == meant
+
+
+@pytest.mark.parametrize(
+    ("phrase", "things"),
+    [
+        ("the third white car from the left", "all white cars"),
+        ("the largest building with a red roof", "all buildings with a red roof"),
+        ("the leftmost block of flats", "all blocks of flats"),
+        ("the second vehicle that is white from the top", "all vehicles that are white"),
+        ("the biggest building left of the road", "all buildings left of the road"),
+        ("the northernmost body of water", "all bodies of water"),
+        ("the smallest lorry", "all lorries"),
+        ("the rightmost church", "all churches"),
+        ("every structure at the bottom", "all structures"),
+        ("buses in the north of the picture", "all buses"),
+    ],
+)
+def test_the_things_are_asked_for_in_the_plural(phrase, things):
+    assert read_choice(phrase).things == things
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "the red car",
+        "the building left of the road",
+        "the building on the left of the road",
+        "the car next to the house in the north",
+        "the building nearest to the largest tree",
+        "water in the north",
+        "the left",
+        "largest",
+        "",
+    ],
+)
+def test_other_phrases_are_left_to_the_model(phrase):
+    assert read_choice(phrase) is None
+
+
+def test_where_the_rule_finds_nothing_the_model_s_own_answer_stands():
+    own = np.full((40, 60), 0.7, np.float32)
+    things = drawn("a", "b").astype(np.float32)
+    for phrase in ("the fourth car from the left", "cars in the south-east"):
+        assert choose(things, read_choice(phrase), own) is own
+    assert choose(np.zeros_like(own), read_choice("the largest car"), own) is own
+
+
+def test_a_lower_threshold_still_reaches_around_the_chosen_and_never_to_the_others():
+    things = np.where(drawn("a", "b"), np.float32(0.9), np.float32(0.3))
+    answer = choose(things, read_choice("the leftmost car"), np.zeros_like(things))
+    assert (answer[drawn("a")] == np.float32(0.9)).all()
+    assert answer[1, 3] == np.float32(0.3)
+    assert not answer[drawn("b")].any()
+    assert answer[39, 59] == 0
+
+
+def test_parts_know_where_they_lie():
+    parts = find_parts(drawn("a", "crumb", "d"))
+    assert parts.area.tolist() == [12, 30]
+    assert parts.label[2, 4] == 0
+    assert parts.label[38, 0] == -1
+    row, column, height, width = CARS["d"]
+    right, bottom = (column + width) / 30 - 1, (row + height) / 20 - 1
+    left, top = 1 - column / 30, 1 - row / 20
+    assert parts.edge[1] == pytest.approx([left, right, top, bottom])
+    x, y = (column + width / 2) / 30 - 1, (row + height / 2) / 20 - 1
+    assert parts.centre[1] == pytest.approx([-x, x, -y, y])
+    assert not len(find_parts(np.zeros((4, 4), dtype=bool)).area)
+
+
+def test_a_segmenter_chooses_if_its_preset_says_so(tiny_weights):
+    segmenter = Segmenter.from_file(tiny_weights, device="cpu", precision="fp32")
+    image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    encoded = segmenter.encode(image)
+    phrase, model = "the largest building", segmenter._model
+    model.preset = replace(model.preset, compares_outlines=False)
+    own, road, things = segmenter.ask(encoded, [phrase, "the road", "all buildings"])
+    model.preset = replace(model.preset, compares_outlines=True)
+    chosen, same = segmenter.ask(encoded, [phrase, "the road"])
+    expected = choose(things.probability, read_choice(phrase), own.probability)
+    np.testing.assert_allclose(chosen.probability, expected, atol=1e-5)
+    assert chosen.phrase == phrase
+    assert chosen.presence == pytest.approx(own.presence, abs=1e-5)
+    np.testing.assert_allclose(same.probability, road.probability, atol=1e-5)
+    clicked = segmenter.ask(
+        encoded, [phrase], Prompts(np.array([[0.5, 0.5]], np.float32), np.array([1]))
+    )
+    model.preset = replace(model.preset, compares_outlines=False)
+    plain = segmenter.ask(
+        encoded, [phrase], Prompts(np.array([[0.5, 0.5]], np.float32), np.array([1]))
+    )
+    np.testing.assert_allclose(clicked[0].probability, plain[0].probability, atol=1e-5)
