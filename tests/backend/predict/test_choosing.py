@@ -26,9 +26,11 @@ def drawn(*names):
     return mask
 
 
-def cars_of(phrase):
-    things = np.where(drawn(*CARS), np.float32(0.9), np.float32(0.2))
-    answer = choose(things, read_choice(phrase), np.zeros_like(things)) > 0.5
+def cars_of(phrase, by=()):
+    things, reference = (
+        np.where(drawn(*names), np.float32(0.9), np.float32(0.2)) for names in (CARS, by)
+    )
+    answer = choose(read_choice(phrase), np.zeros_like(things), things, reference) > 0.5
     return "".join(name for name in CARS if (answer & drawn(name)).any())
 
 
@@ -60,6 +62,22 @@ def test_the_rule_is_applied_to_what_was_found(phrase, meant):
 
 
 @pytest.mark.parametrize(
+    ("phrase", "by", "meant"),
+    [
+        ("the car nearest to the tree", "d", "c"),
+        ("car closest to a bus", "a", "b"),
+        ("the nearest car to the road", "c", "b"),
+        ("the car farthest from the pond", "a", "d"),
+        ("the car furthest away from the pond", "d", "a"),
+        ("the car nearest the pond", "", ""),
+    ],
+)
+def test_things_are_chosen_by_their_distance_to_something(phrase, by, meant):
+    assert read_choice(phrase).by == " ".join(phrase.split()[-2:])
+    assert cars_of(phrase, by) == meant
+
+
+@pytest.mark.parametrize(
     ("phrase", "things"),
     [
         ("the third white car from the left", "all white cars"),
@@ -85,7 +103,6 @@ def test_the_things_are_asked_for_in_the_plural(phrase, things):
         "the building left of the road",
         "the building on the left of the road",
         "the car next to the house in the north",
-        "the building nearest to the largest tree",
         "water in the north",
         "the left",
         "largest",
@@ -100,13 +117,13 @@ def test_where_the_rule_finds_nothing_the_model_s_own_answer_stands():
     own = np.full((40, 60), 0.7, np.float32)
     things = drawn("a", "b").astype(np.float32)
     for phrase in ("the fourth car from the left", "cars in the south-east"):
-        assert choose(things, read_choice(phrase), own) is own
-    assert choose(np.zeros_like(own), read_choice("the largest car"), own) is own
+        assert choose(read_choice(phrase), own, things) is own
+    assert choose(read_choice("the largest car"), own, np.zeros_like(own)) is own
 
 
 def test_a_lower_threshold_still_reaches_around_the_chosen_and_never_to_the_others():
     things = np.where(drawn("a", "b"), np.float32(0.9), np.float32(0.3))
-    answer = choose(things, read_choice("the leftmost car"), np.zeros_like(things))
+    answer = choose(read_choice("the leftmost car"), np.zeros_like(things), things)
     assert (answer[drawn("a")] == np.float32(0.9)).all()
     assert answer[1, 3] == np.float32(0.3)
     assert not answer[drawn("b")].any()
@@ -136,7 +153,7 @@ def test_a_segmenter_chooses_if_its_preset_says_so(tiny_weights):
     own, road, things = segmenter.ask(encoded, [phrase, "the road", "all buildings"])
     model.preset = replace(model.preset, compares_outlines=True)
     chosen, same = segmenter.ask(encoded, [phrase, "the road"])
-    expected = choose(things.probability, read_choice(phrase), own.probability)
+    expected = choose(read_choice(phrase), own.probability, things.probability)
     np.testing.assert_allclose(chosen.probability, expected, atol=1e-5)
     assert chosen.phrase == phrase
     assert chosen.presence == pytest.approx(own.presence, abs=1e-5)

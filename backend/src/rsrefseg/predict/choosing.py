@@ -2,7 +2,7 @@
 
 "The third car from the left" names cars and a rule. A small network finds cars far better than it
 counts them, so it is asked for all cars, and the rule is applied to the outlines that it draws:
-their centres, edges and areas. What this does not read is asked as it stands.
+their centres, edges, areas and distances. What this does not read is asked as it stands.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ IN = 0.5
 CRUMB_SHARE = 0.2
 # Where a side of the view begins and its middle ends, 0 at the centre and 1 at the edge.
 SIDE_BEGINS, MIDDLE_ENDS = 0.1, 0.5
+# A part that shares so much with what things are chosen by is that itself.
+SAME_SHARE = 0.5
+# Pixels of what things are chosen by that distances are taken to, about.
+PLACES = 2_000
 # Pixels around a chosen part whose lower probabilities stay, for a lower threshold to reach.
 MARGIN_PX = 3
 
@@ -64,6 +68,11 @@ _RANKED = (
     ),
     re.compile(rf"(?P<noun>.+) (?:furthest|farthest) (?:to the )?(?P<by>{_plain})"),
 )
+_NEAREST = (
+    re.compile(r"(?P<noun>.+) (?P<by>nearest|closest)(?: to)? (?P<to>(?:the|an?) .+)"),
+    re.compile(r"(?P<by>nearest|closest) (?P<noun>.+) to (?P<to>(?:the|an?) .+)"),
+    re.compile(r"(?P<noun>.+) (?P<by>furthest|farthest)(?: away)? from (?P<to>(?:the|an?) .+)"),
+)
 _PLACED = (
     re.compile(rf"(?P<noun>.+) (?:in|at|on) the {_corner}{_PART}"),
     re.compile(rf"{_corner} (?P<noun>.+)"),
@@ -92,17 +101,28 @@ class Parts:
     centre: NDArray[np.float64]
 
 
+Pick = Callable[[Parts, NDArray[np.bool_]], NDArray[np.bool_]]
+
+
 @dataclass(frozen=True)
 class Choice:
     """How a phrase is answered.
 
     Attributes:
         things: what the model is asked for.
-        pick: parts of its answer to those that are meant (N bool).
+        pick: parts of its answer, and the mask of what they are chosen by, to those that are
+            meant (N bool).
+        by: what else the model is asked for, to choose by.
     """
 
     things: str
-    pick: Callable[[Parts], NDArray[np.bool_]]
+    pick: Pick
+    by: str | None = None
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """All that the model is asked for."""
+        return (self.things,) if self.by is None else (self.things, self.by)
 
 
 def read_choice(phrase: str) -> Choice | None:
@@ -117,6 +137,10 @@ def read_choice(phrase: str) -> Choice | None:
         if found := form.fullmatch(text):
             things = _all_of(found["noun"], _TAIL)
             return Choice(things, _ranked(found)) if things else None
+    for form in _NEAREST:
+        if found := form.fullmatch(text):
+            things = _all_of(found["noun"], _TAIL)
+            return Choice(things, _nearest(found), found["to"]) if things else None
     for form in _PLACED:
         if found := form.fullmatch(text):
             noun = found["noun"]
@@ -139,29 +163,35 @@ def ask_and_choose(
         phrases: tidy phrases.
     """
     choices = {p: choice for p in phrases if (choice := read_choice(p)) is not None}
-    asked = list(dict.fromkeys([*phrases, *(c.things for c in choices.values())]))
-    said = {answer.phrase: answer for answer in ask(asked)}
+    more = [phrase for choice in choices.values() for phrase in choice.asked]
+    said = {answer.phrase: answer for answer in ask(list(dict.fromkeys([*phrases, *more])))}
+    chosen = dict(said)
     for phrase, choice in choices.items():
-        things, own = said[choice.things].probability, said[phrase]
-        said[phrase] = replace(own, probability=choose(things, choice, own.probability))
-    return [said[phrase] for phrase in phrases]
+        own, *others = (said[p].probability for p in (phrase, *choice.asked))
+        chosen[phrase] = replace(said[phrase], probability=choose(choice, own, *others))
+    return [chosen[phrase] for phrase in phrases]
 
 
 def choose(
-    things: NDArray[np.float32], choice: Choice, otherwise: NDArray[np.float32]
+    choice: Choice,
+    own: NDArray[np.float32],
+    things: NDArray[np.float32],
+    by: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """The probabilities of what is meant.
 
     Args:
-        things: H x W, of all the things.
-        choice: which of them.
-        otherwise: H x W, of the phrase as the model itself reads it; taken where the choice finds
+        choice: which of the things.
+        own: H x W, of the phrase as the model itself reads it; taken where the choice finds
             nothing among the things.
+        things: H x W, of all the things.
+        by: H x W, of what they are chosen by, if anything.
     """
     parts = find_parts(things > IN)
-    meant = np.flatnonzero(choice.pick(parts)) if len(parts.area) else parts.area
+    reference = np.zeros(own.shape, dtype=np.bool_) if by is None else by > IN
+    meant = np.flatnonzero(choice.pick(parts, reference)) if len(parts.area) else parts.area
     if not len(meant):
-        return otherwise
+        return own
     chosen = np.isin(parts.label, meant)
     rows, columns = (np.flatnonzero(chosen.any(axis=axis)) for axis in (1, 0))
     kept = np.zeros_like(things)
@@ -204,7 +234,7 @@ def find_parts(mask: NDArray[np.bool_]) -> Parts:
     return Parts(label, area[large].astype(np.int64), edge[large], centre[large])
 
 
-def _ranked(found: re.Match[str]) -> Callable[[Parts], NDArray[np.bool_]]:
+def _ranked(found: re.Match[str]) -> Pick:
     groups = found.groupdict()
     word = found["by"]
     order = _ORDER_OF.get(word)
@@ -214,7 +244,7 @@ def _ranked(found: re.Match[str]) -> Callable[[Parts], NDArray[np.bool_]]:
     # Counted from a side by their centres; the outermost is what reaches furthest.
     by_centre = nth is not None
 
-    def pick(parts: Parts) -> NDArray[np.bool_]:
+    def pick(parts: Parts, _: NDArray[np.bool_]) -> NDArray[np.bool_]:
         if order:
             key = parts.area * (1.0 if order == "large" else -1.0)
         else:
@@ -228,17 +258,39 @@ def _ranked(found: re.Match[str]) -> Callable[[Parts], NDArray[np.bool_]]:
     return pick
 
 
-def _placed(found: re.Match[str]) -> Callable[[Parts], NDArray[np.bool_]]:
+def _placed(found: re.Match[str]) -> Pick:
     groups = found.groupdict()
     words = [w for w in (groups.get("side"), groups.get("v"), groups.get("h")) if w]
     sides = [list(_SIDES).index(_SIDE_OF[word]) for word in words]
 
-    def pick(parts: Parts) -> NDArray[np.bool_]:
+    def pick(parts: Parts, _: NDArray[np.bool_]) -> NDArray[np.bool_]:
         if not sides:
             inside: NDArray[np.bool_] = parts.centre.max(axis=1) < MIDDLE_ENDS
             return inside
         beyond: NDArray[np.bool_] = parts.centre[:, sides].min(axis=1) > SIDE_BEGINS
         return beyond
+
+    return pick
+
+
+def _nearest(found: re.Match[str]) -> Pick:
+    near = found["by"] in ("nearest", "closest")
+
+    def pick(parts: Parts, reference: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        meant = np.zeros(len(parts.area), dtype=np.bool_)
+        places = np.argwhere(reference)
+        if not len(places):
+            return meant
+        places = places[:: max(1, len(places) // PLACES)]
+        shared = np.bincount(parts.label[reference & (parts.label >= 0)], minlength=len(meant))
+        other = shared < SAME_SHARE * parts.area  # a thing is not nearest to itself
+        size = np.array(reference.shape)
+        centres = (parts.centre[:, [3, 1]] + 1) / 2 * size  # rows and columns
+        gaps = np.array([np.hypot(*(places + 0.5 - at).T).min() for at in centres])
+        if other.any():
+            gaps[~other] = np.inf if near else -np.inf
+            meant[gaps.argmin() if near else gaps.argmax()] = True
+        return meant
 
     return pick
 
