@@ -78,6 +78,15 @@ def test_things_are_chosen_by_their_distance_to_something(phrase, by, meant):
 
 
 @pytest.mark.parametrize(
+    "phrase", ["all cars except the red ones", "cars that are not red", "the cars but the red one"]
+)
+def test_some_are_left_out(phrase):
+    choice = read_choice(phrase)
+    assert (choice.things, choice.by) == ("all cars", "all red cars")
+    assert cars_of(phrase, "bd") == "ac"
+
+
+@pytest.mark.parametrize(
     ("phrase", "things"),
     [
         ("the third white car from the left", "all white cars"),

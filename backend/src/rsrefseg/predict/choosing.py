@@ -73,6 +73,12 @@ _NEAREST = (
     re.compile(r"(?P<by>nearest|closest) (?P<noun>.+) to (?P<to>(?:the|an?) .+)"),
     re.compile(r"(?P<noun>.+) (?P<by>furthest|farthest)(?: away)? from (?P<to>(?:the|an?) .+)"),
 )
+_EXCEPT = (
+    re.compile(
+        r"(?P<noun>.+) (?:except|except for|other than|but|besides) the (?P<but>[\w-]+) ones?"
+    ),
+    re.compile(r"(?P<noun>.+) (?:that|which) (?:are|is) not (?P<but>[\w-]+)"),
+)
 _PLACED = (
     re.compile(rf"(?P<noun>.+) (?:in|at|on) the {_corner}{_PART}"),
     re.compile(rf"{_corner} (?P<noun>.+)"),
@@ -141,6 +147,11 @@ def read_choice(phrase: str) -> Choice | None:
         if found := form.fullmatch(text):
             things = _all_of(found["noun"], _TAIL)
             return Choice(things, _nearest(found), found["to"]) if things else None
+    for form in _EXCEPT:
+        if found := form.fullmatch(text):
+            things = _all_of(found["noun"], _TAIL)
+            excepted = _all_of(f"{found['but']} {found['noun']}", _TAIL)
+            return Choice(things, _not_among, excepted) if things else None
     for form in _PLACED:
         if found := form.fullmatch(text):
             noun = found["noun"]
@@ -278,12 +289,11 @@ def _nearest(found: re.Match[str]) -> Pick:
 
     def pick(parts: Parts, reference: NDArray[np.bool_]) -> NDArray[np.bool_]:
         meant = np.zeros(len(parts.area), dtype=np.bool_)
+        other = _not_among(parts, reference)  # a thing is not nearest to itself
         places = np.argwhere(reference)
         if not len(places):
             return meant
         places = places[:: max(1, len(places) // PLACES)]
-        shared = np.bincount(parts.label[reference & (parts.label >= 0)], minlength=len(meant))
-        other = shared < SAME_SHARE * parts.area  # a thing is not nearest to itself
         size = np.array(reference.shape)
         centres = (parts.centre[:, [3, 1]] + 1) / 2 * size  # rows and columns
         gaps = np.array([np.hypot(*(places + 0.5 - at).T).min() for at in centres])
@@ -293,6 +303,12 @@ def _nearest(found: re.Match[str]) -> Pick:
         return meant
 
     return pick
+
+
+def _not_among(parts: Parts, reference: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    shared = np.bincount(parts.label[reference & (parts.label >= 0)], minlength=len(parts.area))
+    outside: NDArray[np.bool_] = shared < SAME_SHARE * parts.area
+    return outside
 
 
 def _number(word: str, words: Sequence[str]) -> int:
