@@ -34,6 +34,7 @@ def test_too_many_phrases_are_refused():
         "the only pool",
         "the 3rd tree from the right",
         "the building closest to the river",
+        "northwest buildings",
     ],
 )
 def test_phrases_about_everything_in_view(phrase):
@@ -49,6 +50,7 @@ def test_phrases_about_everything_in_view(phrase):
         "the pool at the left side of the house",
         "forest",
         "water on the ground",
+        "all cars except the red ones",
     ],
 )
 def test_phrases_about_what_is_near(phrase):

@@ -119,11 +119,13 @@ class Choice:
         pick: parts of its answer, and the mask of what they are chosen by, to those that are
             meant (N bool).
         by: what else the model is asked for, to choose by.
+        whole: whether the things of a whole scene are compared, and not each by itself.
     """
 
     things: str
     pick: Pick
     by: str | None = None
+    whole: bool = True
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -151,7 +153,7 @@ def read_choice(phrase: str) -> Choice | None:
         if found := form.fullmatch(text):
             things = _all_of(found["noun"], _TAIL)
             excepted = _all_of(f"{found['but']} {found['noun']}", _TAIL)
-            return Choice(things, _not_among, excepted) if things else None
+            return Choice(things, _not_among, excepted, whole=False) if things else None
     for form in _PLACED:
         if found := form.fullmatch(text):
             noun = found["noun"]

@@ -97,4 +97,5 @@ def needs_whole_scene(phrase: str) -> bool:
     "The largest building" or "the ship in the top left corner" means something else in each
     window of a scene than in the scene as a whole.
     """
-    return _RELATIVE_TO_ALL.search(phrase) is not None or read_choice(phrase) is not None
+    choice = read_choice(phrase)
+    return _RELATIVE_TO_ALL.search(phrase) is not None or (choice is not None and choice.whole)
