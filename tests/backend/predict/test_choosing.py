@@ -157,10 +157,10 @@ def test_a_segmenter_chooses_if_its_preset_says_so(tiny_weights):
     segmenter = Segmenter.from_file(tiny_weights, device="cpu", precision="fp32")
     image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
     encoded = segmenter.encode(image)
-    phrase, model = "the largest building", segmenter._model
-    model.preset = replace(model.preset, compares_outlines=False)
+    phrase, info = "the largest building", segmenter.info
+    segmenter._info = replace(info, compares_outlines=False)
     own, road, things = segmenter.ask(encoded, [phrase, "the road", "all buildings"])
-    model.preset = replace(model.preset, compares_outlines=True)
+    segmenter._info = replace(info, compares_outlines=True)
     chosen, same = segmenter.ask(encoded, [phrase, "the road"])
     expected = choose(read_choice(phrase), own.probability, things.probability)
     np.testing.assert_allclose(chosen.probability, expected, atol=1e-5)
@@ -170,7 +170,7 @@ def test_a_segmenter_chooses_if_its_preset_says_so(tiny_weights):
     clicked = segmenter.ask(
         encoded, [phrase], Prompts(np.array([[0.5, 0.5]], np.float32), np.array([1]))
     )
-    model.preset = replace(model.preset, compares_outlines=False)
+    segmenter._info = replace(info, compares_outlines=False)
     plain = segmenter.ask(
         encoded, [phrase], Prompts(np.array([[0.5, 0.5]], np.float32), np.array([1]))
     )

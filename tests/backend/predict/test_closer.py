@@ -44,3 +44,17 @@ def test_a_window_where_nothing_matches_adds_nothing(stand_in, image):
     [(probability, presence)] = answer_image(stand_in, image, ["red roofs"])
     assert not probability.any()
     assert presence == pytest.approx(0.4)
+
+
+def test_outlines_are_compared_over_all_windows(stand_in, image):
+    image[:] = 0
+    image[10:30, 20:50, 0] = image[100:140, 130:150, 0] = 255
+    image[60:64, 100:104, 0] = 200
+    plain = answer_image(stand_in, image, ["the leftmost red roof"])
+    stand_in.info = dataclasses.replace(stand_in.info, compares_outlines=True)
+    phrases = ["the leftmost red roof", "the largest red roof", "red roofs"]
+    leftmost, largest, both = (p > 0.5 for p, _ in answer_image(stand_in, image, phrases))
+    assert np.count_nonzero(plain[0][0] > 0.5) == np.count_nonzero(both)
+    assert np.argwhere(leftmost)[[0, -1]].tolist() == [[10, 20], [29, 49]]
+    assert np.argwhere(largest)[[0, -1]].tolist() == [[100, 130], [139, 149]]
+    assert any("all red roofs" in asked for asked in stand_in.asked)

@@ -21,4 +21,5 @@ def model_info(model: RSRefSeg2, file: ModelFile) -> ModelInfo:
         default_resolution_m=preset.default_resolution_m,
         presence_threshold=None if threshold is None else float(threshold),
         vocabulary_examples=tuple(map(str, metadata.get("vocabulary_examples", ()))),
+        compares_outlines=preset.compares_outlines,
     )

@@ -8,7 +8,7 @@ their centres, edges, areas and distances. What this does not read is asked as i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -175,14 +175,32 @@ def ask_and_choose(
         ask: gives the model's answers.
         phrases: tidy phrases.
     """
-    choices = {p: choice for p in phrases if (choice := read_choice(p)) is not None}
-    more = [phrase for choice in choices.values() for phrase in choice.asked]
-    said = {answer.phrase: answer for answer in ask(list(dict.fromkeys([*phrases, *more])))}
-    chosen = dict(said)
-    for phrase, choice in choices.items():
-        own, *others = (said[p].probability for p in (phrase, *choice.asked))
-        chosen[phrase] = replace(said[phrase], probability=choose(choice, own, *others))
-    return [chosen[phrase] for phrase in phrases]
+    choices = read_choices(phrases)
+    said = {answer.phrase: answer for answer in ask(asked_for(phrases, choices))}
+    maps = chosen({phrase: answer.probability for phrase, answer in said.items()}, choices)
+    return [replace(said[phrase], probability=maps[phrase]) for phrase in phrases]
+
+
+def read_choices(phrases: Sequence[str]) -> dict[str, Choice]:
+    """The choices that some of the phrases ask for."""
+    return {phrase: choice for phrase in phrases if (choice := read_choice(phrase)) is not None}
+
+
+def asked_for(phrases: Sequence[str], choices: Mapping[str, Choice]) -> list[str]:
+    """All that the model is asked for: the phrases, and what their choices need beside them."""
+    more = [asked for choice in choices.values() for asked in choice.asked]
+    return list(dict.fromkeys([*phrases, *more]))
+
+
+def chosen(
+    maps: Mapping[str, NDArray[np.float32]], choices: Mapping[str, Choice]
+) -> dict[str, NDArray[np.float32]]:
+    """Probabilities of all that was asked for, those of the choices' phrases made by them."""
+    made = {
+        phrase: choose(choice, maps[phrase], *(maps[asked] for asked in choice.asked))
+        for phrase, choice in choices.items()
+    }
+    return {**maps, **made}
 
 
 def choose(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsrefseg.geo.windows import BandBlender, Span, WorkingGrid, mirrored, plan_windows
+from rsrefseg.predict.choosing import Choice, asked_for, chosen, read_choices
 from rsrefseg.predict.phrases import needs_whole_scene
 from rsrefseg.predict.plan import OVERLAP_SHARE
 from rsrefseg.predict.types import Predictor
@@ -26,7 +27,8 @@ def answer_image(
 
     An image much larger than the model's tile is looked at in overlapping windows of its own
     pixels, as a scene is, where the phrase can be judged there; a phrase that compares everything
-    in view ("the largest building") is asked of the whole image, scaled down.
+    in view ("the largest building") is asked of the whole image, scaled down, or chosen among
+    what the windows show, if the model compares outlines.
 
     Args:
         predictor: the model.
@@ -34,18 +36,21 @@ def answer_image(
         phrases: what to look for.
     """
     tile_px = predictor.info.tile_px
-    closer = [
-        max(image.shape[:2]) > WHOLE_TILES * tile_px and not needs_whole_scene(p) for p in phrases
-    ]
+    large = max(image.shape[:2]) > WHOLE_TILES * tile_px
+    choices: dict[str, Choice] = {}
+    if large and predictor.info.compares_outlines:
+        choices = {p: choice for p, choice in read_choices(phrases).items() if choice.whole}
+    asked = asked_for(phrases, choices)
     found: dict[str, Answer] = {}
-    whole = [p for p, near in zip(phrases, closer, strict=True) if not near]
+    whole = [p for p in asked if not large or needs_whole_scene(p)]
     if whole:
         answers = predictor.ask(predictor.encode(image), whole)
         found |= {p: (a.probability, a.presence) for p, a in zip(whole, answers, strict=True)}
-    near = [p for p, near in zip(phrases, closer, strict=True) if near]
+    near = [p for p in asked if p not in found]
     if near:
         found |= dict(zip(near, _in_windows(predictor, image, near, tile_px), strict=True))
-    return [found[p] for p in phrases]
+    maps = chosen({p: probability for p, (probability, _) in found.items()}, choices)
+    return [(maps[p], found[p][1]) for p in phrases]
 
 
 def _in_windows(

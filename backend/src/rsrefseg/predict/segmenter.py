@@ -310,7 +310,7 @@ class Segmenter:
         Raises:
             OutOfMemoryError: no device's memory suffices.
         """
-        if self._model.preset.compares_outlines and prompts is None:
+        if self.info.compares_outlines and prompts is None:
             return ask_and_choose(partial(self._ask, encoded), phrases)
         return self._ask(encoded, phrases, prompts)
 

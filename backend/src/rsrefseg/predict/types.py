@@ -27,6 +27,8 @@ class ModelInfo:
         default_resolution_m: what large scenes are read at unless asked otherwise.
         presence_threshold: below this presence, nothing is taken to match; None: never.
         vocabulary_examples: phrases that it understands.
+        compares_outlines: whether phrases that rank or place things are answered by comparing the
+            outlines of the things (see `choosing`).
     """
 
     name: str
@@ -38,6 +40,7 @@ class ModelInfo:
     default_resolution_m: float
     presence_threshold: float | None = None
     vocabulary_examples: tuple[str, ...] = ()
+    compares_outlines: bool = False
 
 
 @dataclass(frozen=True)
