@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from rsrefseg.predict.choosing import choose, find_parts, read_choice
+from rsrefseg.predict.choosing import choose, read_choice
+from rsrefseg.predict.parts import find_parts
 from rsrefseg.predict.segmenter import Segmenter
 from rsrefseg.predict.types import Prompts
 
@@ -26,11 +28,11 @@ def drawn(*names):
     return mask
 
 
-def cars_of(phrase, by=()):
-    things, reference = (
-        np.where(drawn(*names), np.float32(0.9), np.float32(0.2)) for names in (CARS, by)
+def cars_of(phrase, *by):
+    things, *references = (
+        np.where(drawn(*names), np.float32(0.9), np.float32(0.2)) for names in (CARS, *by)
     )
-    answer = choose(read_choice(phrase), np.zeros_like(things), things, reference) > 0.5
+    answer = choose(read_choice(phrase), np.zeros_like(things), things, *references) > 0.5
     return "".join(name for name in CARS if (answer & drawn(name)).any())
 
 
@@ -73,8 +75,40 @@ def test_the_rule_is_applied_to_what_was_found(phrase, meant):
     ],
 )
 def test_things_are_chosen_by_their_distance_to_something(phrase, by, meant):
-    assert read_choice(phrase).by == " ".join(phrase.split()[-2:])
+    assert read_choice(phrase).by == (" ".join(phrase.split()[-2:]),)
     assert cars_of(phrase, by) == meant
+
+
+@pytest.mark.parametrize(
+    ("phrase", "by", "meant"),
+    [
+        ("the car left of the tree", "b", "a"),
+        ("cars to the right of the tree", "b", "d"),
+        ("the cars south of a tree", "b", "c"),
+        ("car above the tree", "c", "ab"),
+        ("the car next to the tree", "c", ""),
+        ("the car beside the bus left of the tree", "b", ""),
+    ],
+)
+def test_things_are_chosen_by_where_they_lie_from_something(phrase, by, meant):
+    assert read_choice(phrase).by == (re.search("(the|a) (bus left of the )?tree", phrase)[0],)
+    assert cars_of(phrase, by) == meant
+
+
+def test_next_to_and_between():
+    assert cars_of("the car near the tree", ["crumb"]) == ""
+    beside = {**CARS, "tree": (26, 35, 2, 2)}
+    mask = np.zeros((40, 60), np.float32)
+    row, column, height, width = beside["tree"]
+    mask[row : row + height, column : column + width] = 1
+    things = drawn("a", "b", "c", "d").astype(np.float32)
+    choice = read_choice("the car next to the tree")
+    answer = choose(choice, np.zeros_like(things), things, mask)
+    assert np.array_equal(answer > 0.5, drawn("c"))
+    choice = read_choice("cars between the tree and the red house")
+    assert choice.by == ("the tree", "the red house")
+    assert cars_of("cars between the tree and the house", "a", "d") == "bc"
+    assert cars_of("cars between the tree and the house", "a", "c") == "b"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +116,7 @@ def test_things_are_chosen_by_their_distance_to_something(phrase, by, meant):
 )
 def test_some_are_left_out(phrase):
     choice = read_choice(phrase)
-    assert (choice.things, choice.by) == ("all cars", "all red cars")
+    assert (choice.things, choice.by) == ("all cars", ("all red cars",))
     assert cars_of(phrase, "bd") == "ac"
 
 

@@ -14,19 +14,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rsrefseg.geo.runs import find_runs, label_runs
+from rsrefseg.predict.parts import (
+    Parts,
+    between,
+    centres_of,
+    find_parts,
+    gaps_to,
+    not_among,
+    places_of,
+)
 from rsrefseg.predict.types import PhraseAnswer
 
 # A pixel is a thing's where its probability is above this.
 IN = 0.5
-# Parts smaller than this share of the median part are crumbs and not things.
-CRUMB_SHARE = 0.2
 # Where a side of the view begins and its middle ends, 0 at the centre and 1 at the edge.
 SIDE_BEGINS, MIDDLE_ENDS = 0.1, 0.5
-# A part that shares so much with what things are chosen by is that itself.
-SAME_SHARE = 0.5
-# Pixels of what things are chosen by that distances are taken to, about.
-PLACES = 2_000
+# Next to: nearer than this share of the view's longer side.
+NEAR_SHARE = 0.06
+# Left of: this far aside at most for each step to the left.
+SIDE_SPREAD = 1.3
 # Pixels around a chosen part whose lower probabilities stay, for a lower threshold to reach.
 MARGIN_PX = 3
 
@@ -79,6 +85,15 @@ _EXCEPT = (
     ),
     re.compile(r"(?P<noun>.+) (?:that|which) (?:are|is) not (?P<but>[\w-]+)"),
 )
+_BETWEEN = re.compile(r"(?P<noun>.+?) between (?P<to>(?:the|an?) .+?) and (?P<and>(?:the|an?) .+)")
+_RELATED = re.compile(
+    r"(?P<noun>.+?) (?:(?P<near>next to|beside|near|by|close to)|"
+    r"(?:(?:to |on )?the )?(?P<side>left|right|west|east|north|south) of|(?P<up>above|below)) "
+    r"(?P<to>(?:the|an?) .+)"
+)
+_LONG = re.compile(
+    r"\b(?:road|street|track|path|lane|highway|motorway|railway|runway|river|stream|canal|coast)s?\b"
+)
 _PLACED = (
     re.compile(rf"(?P<noun>.+) (?:in|at|on) the {_corner}{_PART}"),
     re.compile(rf"{_corner} (?P<noun>.+)"),
@@ -89,25 +104,8 @@ _PLACED = (
 )
 
 
-@dataclass(frozen=True)
-class Parts:
-    """The connected parts of a mask.
-
-    Attributes:
-        label: H x W, the part of each pixel; -1 outside.
-        area: N, pixels.
-        edge: N x 4, how far each reaches to the left, right, top and bottom of the view: -1 at
-            the opposite edge, 1 at that edge.
-        centre: N x 4, the same of its centre.
-    """
-
-    label: NDArray[np.int64]
-    area: NDArray[np.int64]
-    edge: NDArray[np.float64]
-    centre: NDArray[np.float64]
-
-
-Pick = Callable[[Parts, NDArray[np.bool_]], NDArray[np.bool_]]
+Masks = Sequence[NDArray[np.bool_]]
+Pick = Callable[[Parts, Masks], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ class Choice:
 
     Attributes:
         things: what the model is asked for.
-        pick: parts of its answer, and the mask of what they are chosen by, to those that are
+        pick: parts of its answer, and the masks of what they are chosen by, to those that are
             meant (N bool).
         by: what else the model is asked for, to choose by.
         whole: whether the things of a whole scene are compared, and not each by itself.
@@ -124,13 +122,13 @@ class Choice:
 
     things: str
     pick: Pick
-    by: str | None = None
+    by: tuple[str, ...] = ()
     whole: bool = True
 
     @property
     def asked(self) -> tuple[str, ...]:
         """All that the model is asked for."""
-        return (self.things,) if self.by is None else (self.things, self.by)
+        return (self.things, *self.by)
 
 
 def read_choice(phrase: str) -> Choice | None:
@@ -148,12 +146,12 @@ def read_choice(phrase: str) -> Choice | None:
     for form in _NEAREST:
         if found := form.fullmatch(text):
             things = _all_of(found["noun"], _TAIL)
-            return Choice(things, _nearest(found), found["to"]) if things else None
+            return Choice(things, _nearest(found), (found["to"],)) if things else None
     for form in _EXCEPT:
         if found := form.fullmatch(text):
             things = _all_of(found["noun"], _TAIL)
-            excepted = _all_of(f"{found['but']} {found['noun']}", _TAIL)
-            return Choice(things, _not_among, excepted, whole=False) if things else None
+            excepted = _all_of(f"{found['but']} {found['noun']}", _TAIL) or ""
+            return Choice(things, not_among, (excepted,), whole=False) if things else None
     for form in _PLACED:
         if found := form.fullmatch(text):
             noun = found["noun"]
@@ -161,6 +159,12 @@ def read_choice(phrase: str) -> Choice | None:
                 return None  # "the car next to the house in the north": which of them is there?
             things = _all_of(noun, _PLACED_TAIL)
             return Choice(things, _placed(found)) if things else None
+    if (found := _BETWEEN.fullmatch(text)) or (found := _RELATED.fullmatch(text)):
+        by = tuple(filter(None, (found["to"], found.groupdict().get("and"))))
+        things = _all_of(found["noun"], _TAIL)
+        # On which side of a road, or along it, the network tells better than its centre does.
+        if things and not any(_LONG.search(_TAIL.split(one)[0]) for one in by):
+            return Choice(things, _related(found), by, whole=False)
     return None
 
 
@@ -207,7 +211,7 @@ def choose(
     choice: Choice,
     own: NDArray[np.float32],
     things: NDArray[np.float32],
-    by: NDArray[np.float32] | None = None,
+    *by: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """The probabilities of what is meant.
 
@@ -216,11 +220,11 @@ def choose(
         own: H x W, of the phrase as the model itself reads it; taken where the choice finds
             nothing among the things.
         things: H x W, of all the things.
-        by: H x W, of what they are chosen by, if anything.
+        by: H x W each, of what they are chosen by.
     """
     parts = find_parts(things > IN)
-    reference = np.zeros(own.shape, dtype=np.bool_) if by is None else by > IN
-    meant = np.flatnonzero(choice.pick(parts, reference)) if len(parts.area) else parts.area
+    references = [one > IN for one in by]
+    meant = np.flatnonzero(choice.pick(parts, references)) if len(parts.area) else parts.area
     if not len(meant):
         return own
     chosen = np.isin(parts.label, meant)
@@ -230,39 +234,6 @@ def choose(
     near = chosen[box] | (parts.label[box] < 0)
     kept[box] = np.where(near, things[box], 0)
     return kept
-
-
-def find_parts(mask: NDArray[np.bool_]) -> Parts:
-    """The 4-connected parts of a mask, without its crumbs.
-
-    Args:
-        mask: H x W.
-    """
-    height, width = mask.shape
-    runs = find_runs(mask)
-    of_run, count = label_runs(runs, np.empty(0, dtype=np.int64))
-    row, first = np.divmod(runs.starts, runs.stride)
-    last = first + (runs.ends - runs.starts)
-    length = last - first
-    area = np.bincount(of_run, length, count)
-    large = area >= CRUMB_SHARE * (np.median(area) if count else 0)
-    number = np.where(large, np.cumsum(large) - 1, -1)
-    label = np.full((height, width), -1, dtype=np.int64)
-    label[mask] = np.repeat(number[of_run], length)
-
-    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(of_run, values * length, count) / np.maximum(area, 1)
-
-    def least(values: NDArray[np.int64]) -> NDArray[np.float64]:
-        out = np.full(count, np.inf)
-        np.minimum.at(out, of_run, values)
-        return out
-
-    x, y = 2 * mean((first + last) / 2) / width - 1, 2 * mean(row + 0.5) / height - 1
-    x0, x1 = 2 * least(first) / width - 1, -2 * least(-last) / width - 1
-    y0, y1 = 2 * least(row) / height - 1, -2 * least(-row - 1) / height - 1
-    centre, edge = np.stack([-x, x, -y, y], axis=1), np.stack([-x0, x1, -y0, y1], axis=1)
-    return Parts(label, area[large].astype(np.int64), edge[large], centre[large])
 
 
 def _ranked(found: re.Match[str]) -> Pick:
@@ -275,7 +246,7 @@ def _ranked(found: re.Match[str]) -> Pick:
     # Counted from a side by their centres; the outermost is what reaches furthest.
     by_centre = nth is not None
 
-    def pick(parts: Parts, _: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def pick(parts: Parts, _: Masks) -> NDArray[np.bool_]:
         if order:
             key = parts.area * (1.0 if order == "large" else -1.0)
         else:
@@ -294,7 +265,7 @@ def _placed(found: re.Match[str]) -> Pick:
     words = [w for w in (groups.get("side"), groups.get("v"), groups.get("h")) if w]
     sides = [list(_SIDES).index(_SIDE_OF[word]) for word in words]
 
-    def pick(parts: Parts, _: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def pick(parts: Parts, _: Masks) -> NDArray[np.bool_]:
         if not sides:
             inside: NDArray[np.bool_] = parts.centre.max(axis=1) < MIDDLE_ENDS
             return inside
@@ -307,17 +278,12 @@ def _placed(found: re.Match[str]) -> Pick:
 def _nearest(found: re.Match[str]) -> Pick:
     near = found["by"] in ("nearest", "closest")
 
-    def pick(parts: Parts, reference: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def pick(parts: Parts, references: Masks) -> NDArray[np.bool_]:
         meant = np.zeros(len(parts.area), dtype=np.bool_)
-        other = _not_among(parts, reference)  # a thing is not nearest to itself
-        places = np.argwhere(reference)
-        if not len(places):
-            return meant
-        places = places[:: max(1, len(places) // PLACES)]
-        size = np.array(reference.shape)
-        centres = (parts.centre[:, [3, 1]] + 1) / 2 * size  # rows and columns
-        gaps = np.array([np.hypot(*(places + 0.5 - at).T).min() for at in centres])
-        if other.any():
+        other = not_among(parts, references)  # a thing is not nearest to itself
+        places = places_of(references[0])
+        if len(places) and other.any():
+            gaps = np.array([np.hypot(*(places - at).T).min() for at in centres_of(parts)])
             gaps[~other] = np.inf if near else -np.inf
             meant[gaps.argmin() if near else gaps.argmax()] = True
         return meant
@@ -325,10 +291,28 @@ def _nearest(found: re.Match[str]) -> Pick:
     return pick
 
 
-def _not_among(parts: Parts, reference: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    shared = np.bincount(parts.label[reference & (parts.label >= 0)], minlength=len(parts.area))
-    outside: NDArray[np.bool_] = shared < SAME_SHARE * parts.area
-    return outside
+def _related(found: re.Match[str]) -> Pick:
+    groups = found.groupdict()
+    side = groups.get("side") or {"above": "top", "below": "bottom"}.get(groups.get("up") or "")
+
+    def pick(parts: Parts, references: Masks) -> NDArray[np.bool_]:
+        other = not_among(parts, references)
+        places = [places_of(reference) for reference in references]
+        if not all(len(place) for place in places):
+            return np.zeros(len(other), dtype=np.bool_)
+        if len(places) == 2:
+            return other & between(centres_of(parts), *(place.mean(axis=0) for place in places))
+        if side is None:
+            other &= gaps_to(parts, places[0]) < NEAR_SHARE * max(parts.label.shape)
+            return other
+        y, x = (centres_of(parts) - places[0].mean(axis=0)).T
+        ahead, aside = {"left": (-x, y), "right": (x, y), "top": (-y, x), "bottom": (y, x)}[
+            _SIDE_OF[side]
+        ]
+        other &= (ahead > 0) & (np.abs(aside) < SIDE_SPREAD * ahead)
+        return other
+
+    return pick
 
 
 def _number(word: str, words: Sequence[str]) -> int:
