@@ -42,7 +42,7 @@ OUT = ROOT / "build" / "bench" / "interactive.json"
 BUNDLED = ROOT / "resources" / "weights" / "rsrefseg2-tiny.safetensors"
 RESOLUTION_M = 0.5
 NAMES = ("building", "road", "tree", "car", "field", "pool", "parking lot", "grass", "house")
-WORDS = ("red", "large", "small", "long", "white", "dark", "green", "northern", "grey", "left")
+WORDS = ("red", "large", "small", "long", "white", "dark", "green", "blue", "grey", "black")
 TARGETS = {
     "further_phrase_over_first": 1 / 8,
     "further_phrase_over_first_l": 1 / 20,
@@ -162,9 +162,10 @@ class Session:
         self.outside.setdefault(name, []).append(1 - model / total)
         return answer
 
-    def ask(self, image: str, count: int = 1, **options: object) -> SegmentResponse:
+    def ask(self, image: str, count: int = 1, rank: str = "", **options: object) -> SegmentResponse:
         """Ask phrases that were never asked before."""
-        phrases = tuple(phrase(self.number + i) for i in range(count))
+        numbers = range(self.number, self.number + count)
+        phrases = tuple(phrase(i).replace("the ", f"the {rank}", 1) for i in numbers)
         self.number += count
         request = SegmentRequest(str(uuid.uuid4()), ImageRef(id=image), phrases, **options)
         return self.client.segment(request)
@@ -190,6 +191,7 @@ class Session:
             answer = self.timed("further phrase", lambda: self.ask(image))
             again = PolygonsRequest(answer.request_id, threshold=0.3 + 0.4 * i / self.repeat)
             self.timed("re-threshold", lambda again=again: self.client.polygons(again))
+            self.timed("further phrase that ranks", lambda: self.ask(image, rank="largest "))
             self.timed("click", lambda: self.ask(image, points=(centre,), point_labels=(1,)))
         for _ in range(max(2, self.repeat // 5)):
             self.timed("10 phrases", lambda: self.ask(image, 10))
