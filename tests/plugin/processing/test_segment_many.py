@@ -124,7 +124,7 @@ def test_other_crs_bad_rasters_and_polygons_to_keep_to(
     far = (900000.0, 0.3, 0.0, 5200000.0, 0.0, -0.3)
     rasters.write(folder / "far.tif", rasters.rgb(), far)
     keep = QgsVectorLayer("Polygon?crs=EPSG:32633", "keep", "memory")
-    box = QgsRectangle(500010, 5199950, 500050, 5199990)
+    box = QgsRectangle(500004, 5199944, 500056, 5199996)
     feature = QgsFeature()
     feature.setGeometry(QgsGeometry.fromRect(box))
     keep.dataProvider().addFeatures([feature])
