@@ -40,13 +40,14 @@ _ORDINALS = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
 )  # fmt: skip
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_SIDES = {
-    "left": "left west western westernmost leftmost",
-    "right": "right east eastern easternmost rightmost",
-    "top": "top upper north northern northernmost topmost uppermost",
-    "bottom": "bottom lower south southern southernmost bottommost lowermost",
-}
-_SIDE_OF = {word: side for side, words in _SIDES.items() for word in words.split()}
+_SIDES = (
+    "left west western westernmost leftmost",
+    "right east eastern easternmost rightmost",
+    "top upper north northern northernmost topmost uppermost",
+    "bottom lower south southern southernmost bottommost lowermost",
+)
+# Each word's column in `Parts.edge` and `Parts.centre`.
+_SIDE_OF = {word: side for side, words in enumerate(_SIDES) for word in words.split()}
 _ORDER_OF = {"largest": "large", "biggest": "large", "smallest": "small", "littlest": "small"}
 _UNCOUNTED = (
     "water", "sea", "ocean", "grass", "sand", "soil", "land", "ground", "vegetation", "greenery",
@@ -227,11 +228,11 @@ def choose(
     meant = np.flatnonzero(choice.pick(parts, references)) if len(parts.area) else parts.area
     if not len(meant):
         return own
-    chosen = np.isin(parts.label, meant)
-    rows, columns = (np.flatnonzero(chosen.any(axis=axis)) for axis in (1, 0))
+    inside = np.isin(parts.label, meant)
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
     kept = np.zeros_like(things)
     box = tuple(slice(max(0, at[0] - MARGIN_PX), at[-1] + 1 + MARGIN_PX) for at in (rows, columns))
-    near = chosen[box] | (parts.label[box] < 0)
+    near = inside[box] | (parts.label[box] < 0)
     kept[box] = np.where(near, things[box], 0)
     return kept
 
@@ -251,7 +252,7 @@ def _ranked(found: re.Match[str]) -> Pick:
             key = parts.area * (1.0 if order == "large" else -1.0)
         else:
             reach = parts.centre if by_centre else parts.edge
-            key = reach[:, list(_SIDES).index(_SIDE_OF[word])]
+            key = reach[:, _SIDE_OF[word]]
         meant = np.zeros(len(key), dtype=np.bool_)
         if len(key) >= last:
             meant[np.argsort(-key, kind="stable")[first:last]] = True
@@ -263,7 +264,7 @@ def _ranked(found: re.Match[str]) -> Pick:
 def _placed(found: re.Match[str]) -> Pick:
     groups = found.groupdict()
     words = [w for w in (groups.get("side"), groups.get("v"), groups.get("h")) if w]
-    sides = [list(_SIDES).index(_SIDE_OF[word]) for word in words]
+    sides = [_SIDE_OF[word] for word in words]
 
     def pick(parts: Parts, _: Masks) -> NDArray[np.bool_]:
         if not sides:
@@ -306,9 +307,7 @@ def _related(found: re.Match[str]) -> Pick:
             other &= gaps_to(parts, places[0]) < NEAR_SHARE * max(parts.label.shape)
             return other
         y, x = (centres_of(parts) - places[0].mean(axis=0)).T
-        ahead, aside = {"left": (-x, y), "right": (x, y), "top": (-y, x), "bottom": (y, x)}[
-            _SIDE_OF[side]
-        ]
+        ahead, aside = ((-x, y), (x, y), (-y, x), (y, x))[_SIDE_OF[side]]
         other &= (ahead > 0) & (np.abs(aside) < SIDE_SPREAD * ahead)
         return other
 
