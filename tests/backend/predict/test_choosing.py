@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from rsrefseg.geo.parts import find_parts
 from rsrefseg.predict.choosing import choose, read_choice
-from rsrefseg.predict.parts import find_parts
 from rsrefseg.predict.segmenter import Segmenter
 from rsrefseg.predict.types import Prompts
 
@@ -174,17 +174,17 @@ def test_a_lower_threshold_still_reaches_around_the_chosen_and_never_to_the_othe
 
 
 def test_parts_know_where_they_lie():
-    parts = find_parts(drawn("a", "crumb", "d"))
+    parts, label = find_parts(drawn("a", "crumb", "d"))
     assert parts.area.tolist() == [12, 30]
-    assert parts.label[2, 4] == 0
-    assert parts.label[38, 0] == -1
+    assert label[2, 4] == 0
+    assert label[38, 0] == -1
     row, column, height, width = CARS["d"]
     right, bottom = (column + width) / 30 - 1, (row + height) / 20 - 1
     left, top = 1 - column / 30, 1 - row / 20
     assert parts.edge[1] == pytest.approx([left, right, top, bottom])
     x, y = (column + width / 2) / 30 - 1, (row + height / 2) / 20 - 1
     assert parts.centre[1] == pytest.approx([-x, x, -y, y])
-    assert not len(find_parts(np.zeros((4, 4), dtype=bool)).area)
+    assert not len(find_parts(np.zeros((4, 4), dtype=bool))[0].area)
 
 
 def test_a_segmenter_chooses_if_its_preset_says_so(tiny_weights):

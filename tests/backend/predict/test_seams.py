@@ -74,7 +74,7 @@ def test_polygons_are_those_of_the_unsplit_mask(
         shapely.to_wkb(f.geometry) for f in expected
     ]
     assert [f.score for f in found] == [f.score for f in expected]
-    assert verdict.pixels == np.count_nonzero(inside)
+    assert verdict.size == np.count_nonzero(inside)
     assert verdict.score == pytest.approx(0.8)
 
 

@@ -180,7 +180,6 @@ def test_a_view_can_be_left(make_raster, stand_in):
 
 def test_a_scene_of_several_windows_is_drawn_again_from_its_windows(make_raster):
     from rasterio.io import MemoryFile
-    from rsrefseg.predict.scene_maps import SceneMaps
 
     kept = []
     bands = picture(180)
@@ -189,13 +188,7 @@ def test_a_scene_of_several_windows_is_drawn_again_from_its_windows(make_raster)
     predictor = StandIn(presence=0.6)
     request = SegmentRequest(("red", "green"), threshold=0.7)
 
-    def keep(store, plan, raster, warnings):
-        words = ((), ())
-        kept.append(
-            SceneMaps(store, plan, raster.transform, raster.crs, request.phrases, words, 0.1)
-        )
-
-    first = segment_raster(predictor, path, request, keep=keep)
+    first = segment_raster(predictor, path, request, keep=kept.append)
     (maps,) = kept
     assert first.windows > 1
     assert maps.draw(PolygonOptions(0.7), Timings()).results == first.results

@@ -17,11 +17,13 @@ from rsrefseg.geo.raster import RasterSource, open_raster, place_of
 from rsrefseg.geo.results import LAYER_NAME, Provenance, ResultWriter
 from rsrefseg.geo.vector import check_output, layer_names, read_metadata, result_writer
 from rsrefseg.geo.within import Area, read_area
-from rsrefseg.predict.drawing import Verdict, draw_phrase
+from rsrefseg.predict.drawing import Verdict
 from rsrefseg.predict.look import Cancelled, Progress, check, look
 from rsrefseg.predict.plan import ScenePlan, plan_scene
-from rsrefseg.predict.scene import SegmentRequest, presence_threshold, scene_warnings
-from rsrefseg.predict.store import FileStore, WindowStore
+from rsrefseg.predict.questions import Questions, SceneAnswers, plan_questions
+from rsrefseg.predict.request import SegmentRequest, presence_threshold
+from rsrefseg.predict.scene import scene_warnings
+from rsrefseg.predict.store import FileStore
 from rsrefseg.predict.timings import Timings
 from rsrefseg.predict.types import ModelFacts, Predictor
 
@@ -237,7 +239,7 @@ class _Run:
                     look_at_windows(
                         raster,
                         plan,
-                        self._phrases,
+                        self._questions(plan).asked,
                         store,
                         self._report.timings,
                         progress,
@@ -263,31 +265,29 @@ class _Run:
         number: int,
         raster: RasterSource,
         plan: ScenePlan,
-        store: WindowStore,
+        store: FileStore,
         writer: ResultWriter,
         names: dict[str, str],
     ) -> None:
-        least = presence_threshold(self._model, self._job.request)
+        answers = SceneAnswers(
+            store,
+            plan,
+            raster.transform,
+            raster.crs,
+            presence_threshold(self._model, self._job.request),
+            None if self._area is None else self._area.placed(raster.crs),
+        )
+        options = self._job.request.polygon_options
         provenance = self._provenance(self._job.sources[number])
         tell = self._share(number, _LOOKING_SHARE, 1.0)
         any_data = False
-        for i, phrase in enumerate(self._phrases):
+        for i, question in enumerate(self._questions(plan).each):
+            phrase = question.phrase
             tell(i / len(self._phrases), f"Drawing the polygons of '{phrase}'.")
             verdict = Verdict()
             total = self._report.phrases[phrase]
             layer = names.get(phrase, LAYER_NAME)
-            for features in draw_phrase(
-                store,
-                plan,
-                i,
-                raster.transform,
-                raster.crs,
-                self._job.request.polygon_options,
-                least,
-                verdict,
-                self._cancelled,
-                None if self._area is None else self._area.placed(raster.crs),
-            ):
+            for features in answers.draw(question, options, verdict, self._cancelled):
                 total.polygons += len(features)
                 writer.add(phrase, features, raster.crs, provenance, layer)
             total.score = max(total.score, verdict.score)
@@ -296,6 +296,10 @@ class _Run:
             any_data |= verdict.any_data
         for sentence in self._sentences(raster, plan, any_data=any_data):
             self._report.warnings[sentence] = None
+
+    def _questions(self, plan: ScenePlan) -> Questions:
+        as_whole = len(plan.windows) > 1 or self._area is not None
+        return plan_questions(self._model.info, self._phrases, as_whole=as_whole)
 
     def _sentences(self, raster: RasterSource, plan: ScenePlan, *, any_data: bool) -> list[str]:
         several = len(self._job.sources) > 1

@@ -14,14 +14,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rsrefseg.predict.parts import (
+from rsrefseg.geo.parts import (
     Parts,
+    Reference,
     between,
     centres_of,
     find_parts,
-    gaps_to,
+    find_reference,
+    from_boxes,
+    from_centres,
     not_among,
-    places_of,
 )
 from rsrefseg.predict.types import PhraseAnswer
 
@@ -105,8 +107,8 @@ _PLACED = (
 )
 
 
-Masks = Sequence[NDArray[np.bool_]]
-Pick = Callable[[Parts, Masks], NDArray[np.bool_]]
+References = Sequence[Reference]
+Pick = Callable[[Parts, References], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,7 @@ class Choice:
 
     Attributes:
         things: what the model is asked for.
-        pick: parts of its answer, and the masks of what they are chosen by, to those that are
-            meant (N bool).
+        pick: parts of its answer, and what they are chosen by, to those that are meant (N bool).
         by: what else the model is asked for, to choose by.
         whole: whether the things of a whole scene are compared, and not each by itself.
     """
@@ -223,16 +224,18 @@ def choose(
         things: H x W, of all the things.
         by: H x W each, of what they are chosen by.
     """
-    parts = find_parts(things > IN)
-    references = [one > IN for one in by]
-    meant = np.flatnonzero(choice.pick(parts, references)) if len(parts.area) else parts.area
+    parts, label = find_parts(things > IN)
+    if not len(parts.area):
+        return own
+    references = [find_reference(one > IN, label, len(parts.area)) for one in by]
+    meant = np.flatnonzero(choice.pick(parts, references))
     if not len(meant):
         return own
-    inside = np.isin(parts.label, meant)
+    inside = np.isin(label, meant)
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
     kept = np.zeros_like(things)
     box = tuple(slice(max(0, at[0] - MARGIN_PX), at[-1] + 1 + MARGIN_PX) for at in (rows, columns))
-    near = inside[box] | (parts.label[box] < 0)
+    near = inside[box] | (label[box] < 0)
     kept[box] = np.where(near, things[box], 0)
     return kept
 
@@ -247,7 +250,7 @@ def _ranked(found: re.Match[str]) -> Pick:
     # Counted from a side by their centres; the outermost is what reaches furthest.
     by_centre = nth is not None
 
-    def pick(parts: Parts, _: Masks) -> NDArray[np.bool_]:
+    def pick(parts: Parts, _: References) -> NDArray[np.bool_]:
         if order:
             key = parts.area * (1.0 if order == "large" else -1.0)
         else:
@@ -266,7 +269,7 @@ def _placed(found: re.Match[str]) -> Pick:
     words = [w for w in (groups.get("side"), groups.get("v"), groups.get("h")) if w]
     sides = [_SIDE_OF[word] for word in words]
 
-    def pick(parts: Parts, _: Masks) -> NDArray[np.bool_]:
+    def pick(parts: Parts, _: References) -> NDArray[np.bool_]:
         if not sides:
             inside: NDArray[np.bool_] = parts.centre.max(axis=1) < MIDDLE_ENDS
             return inside
@@ -279,12 +282,12 @@ def _placed(found: re.Match[str]) -> Pick:
 def _nearest(found: re.Match[str]) -> Pick:
     near = found["by"] in ("nearest", "closest")
 
-    def pick(parts: Parts, references: Masks) -> NDArray[np.bool_]:
+    def pick(parts: Parts, references: References) -> NDArray[np.bool_]:
         meant = np.zeros(len(parts.area), dtype=np.bool_)
         other = not_among(parts, references)  # a thing is not nearest to itself
-        places = places_of(references[0])
+        places = references[0].places
         if len(places) and other.any():
-            gaps = np.array([np.hypot(*(places - at).T).min() for at in centres_of(parts)])
+            gaps = from_centres(parts, places)
             gaps[~other] = np.inf if near else -np.inf
             meant[gaps.argmin() if near else gaps.argmax()] = True
         return meant
@@ -296,15 +299,15 @@ def _related(found: re.Match[str]) -> Pick:
     groups = found.groupdict()
     side = groups.get("side") or {"above": "top", "below": "bottom"}.get(groups.get("up") or "")
 
-    def pick(parts: Parts, references: Masks) -> NDArray[np.bool_]:
+    def pick(parts: Parts, references: References) -> NDArray[np.bool_]:
         other = not_among(parts, references)
-        places = [places_of(reference) for reference in references]
+        places = [reference.places for reference in references]
         if not all(len(place) for place in places):
             return np.zeros(len(other), dtype=np.bool_)
         if len(places) == 2:
             return other & between(centres_of(parts), *(place.mean(axis=0) for place in places))
         if side is None:
-            other &= gaps_to(parts, places[0]) < NEAR_SHARE * max(parts.label.shape)
+            other &= from_boxes(parts, places[0]) < NEAR_SHARE * max(parts.shape)
             return other
         y, x = (centres_of(parts) - places[0].mean(axis=0)).T
         ahead, aside = ((-x, y), (x, y), (-y, x), (y, x))[_SIDE_OF[side]]

@@ -28,21 +28,21 @@ class Verdict:
     Attributes:
         best: the highest probability of any cell, whatever the presence.
         presence: the highest presence of any window, or None.
-        pixels: cells above the threshold.
+        size: cells above the threshold, or another measure of what is drawn.
         level_sum: the sum of their levels.
         any_data: whether any window had data.
     """
 
     best: float = 0.0
     presence: float | None = None
-    pixels: int = 0
-    level_sum: int = 0
+    size: float = 0
+    level_sum: float = 0
     any_data: bool = False
 
     @property
     def score(self) -> float:
         """Mean probability of what is above the threshold; the best one if nothing is."""
-        return self.level_sum / (self.pixels * LEVELS) if self.pixels else self.best
+        return self.level_sum / (self.size * LEVELS) if self.size else self.best
 
 
 def blended_bands(
@@ -118,7 +118,7 @@ def draw_phrase(
     bands = blended_bands(store, plan, phrase, presence_threshold, verdict, cancelled)
     for strip in strips(bands, max(1, TRACE_PX // region.width)):
         mask = strip > limit
-        verdict.pixels += int(np.count_nonzero(mask))
+        verdict.size += int(np.count_nonzero(mask))
         verdict.level_sum += int(strip[mask].sum(dtype=np.int64))
         yield finish(tracer.feed(mask, strip))
     yield finish(tracer.finish())

@@ -21,7 +21,7 @@ from rsrefseg.geo.polygons import (
 )
 from rsrefseg.geo.tracer import STRIP_PX
 from rsrefseg.predict.look import Cancelled, check
-from rsrefseg.predict.scene import PhraseResult, SegmentResult
+from rsrefseg.predict.request import PhraseResult, SegmentResult
 from rsrefseg.predict.timings import Timings
 
 Item = TypeVar("Item")

@@ -5,17 +5,22 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
-from rsrefseg.errors import InputError
 from rsrefseg.geo.extent import Bounds
-from rsrefseg.geo.polygons import PolygonFeature, PolygonOptions
-from rsrefseg.geo.raster import RasterSource, ReadOptions, open_raster
-from rsrefseg.predict.drawing import Verdict, draw_phrase
+from rsrefseg.geo.raster import RasterSource, open_raster
 from rsrefseg.predict.look import KEEP_WINDOWS, Cancelled, Progress, check, look
 from rsrefseg.predict.phrases import needs_whole_scene
 from rsrefseg.predict.plan import ScenePlan, plan_scene
+from rsrefseg.predict.questions import SceneAnswers, compares_scene, plan_questions
+from rsrefseg.predict.request import (
+    PhraseResult,
+    SegmentRequest,
+    SegmentResult,
+    presence_threshold,
+)
+from rsrefseg.predict.scene_maps import SceneMaps
 from rsrefseg.predict.store import FileStore, MemoryStore, WindowStore
 from rsrefseg.predict.timings import Timings
 from rsrefseg.predict.types import ModelFacts, Predictor
@@ -28,114 +33,13 @@ __all__ = [
     "SegmentResult",
     "Timings",
     "encode_raster",
+    "presence_threshold",
     "segment_raster",
 ]
 
-Keep = Callable[[WindowStore, ScenePlan, RasterSource, Sequence[str]], None]
+Keep = Callable[[SceneMaps], None]
 # Of all progress, what the windows are; the rest are the polygons.
 LOOKING_SHARE = 0.9
-
-
-@dataclass(frozen=True)
-class SegmentRequest:
-    """What to look for, where, and how to draw it.
-
-    Attributes:
-        phrases: what to look for.
-        threshold: a pixel belongs when its probability is above this.
-        presence_threshold: below this presence nothing matches; None: the model's own.
-        min_area_m2: smaller polygons are left out.
-        simplify_m: detail up to about this size goes; 0 keeps the pixel edges.
-        fill_holes_m2: holes up to this area are filled.
-        right_angles: straighten outlines that nearly have right angles.
-        smooth_m: corners are cut round, at most this far along their sides.
-        ground_resolution_m: metres per pixel that the model sees; None: see `plan_scene`.
-        extent: xmin, ymin, xmax, ymax in the raster's CRS; None: all of it.
-        bands: which bands to show: auto, false-colour, pan, or numbers such as 4,3,2.
-        stretch: how numbers become colours: auto, percentile, min-max, or limits such as 0:3000.
-    """
-
-    phrases: tuple[str, ...]
-    threshold: float = 0.5
-    presence_threshold: float | None = None
-    min_area_m2: float = 0.0
-    simplify_m: float = 0.0
-    fill_holes_m2: float = 0.0
-    right_angles: bool = False
-    smooth_m: float = 0.0
-    ground_resolution_m: float | None = None
-    extent: Bounds | None = None
-    bands: str = "auto"
-    stretch: str = "auto"
-
-    def __post_init__(self) -> None:
-        """Refuse values that mean nothing.
-
-        Raises:
-            InputError: a value is out of its range.
-        """
-        if self.presence_threshold is not None and not 0.0 <= self.presence_threshold <= 1.0:
-            raise InputError("The presence threshold must be from 0 to 1.")
-        _ = self.polygon_options, self.read_options
-
-    @property
-    def read_options(self) -> ReadOptions:
-        """The part that is about colours."""
-        return ReadOptions(self.bands, self.stretch)
-
-    @property
-    def polygon_options(self) -> PolygonOptions:
-        """The part that is about drawing."""
-        return PolygonOptions(
-            threshold=self.threshold,
-            min_area_m2=self.min_area_m2,
-            simplify_m=self.simplify_m,
-            fill_holes_m2=self.fill_holes_m2,
-            right_angles=self.right_angles,
-            smooth_m=self.smooth_m,
-        )
-
-
-@dataclass(frozen=True)
-class PhraseResult:
-    """The polygons of one phrase.
-
-    Attributes:
-        phrase: the phrase, tidied.
-        score: mean probability of what was drawn; the best probability if nothing was.
-        presence: the highest presence of any window, or None.
-        unknown_words: words that the model never learnt.
-        features: the polygons.
-        any_data: whether there was anything to look at.
-    """
-
-    phrase: str
-    score: float
-    presence: float | None
-    unknown_words: tuple[str, ...]
-    features: tuple[PolygonFeature, ...]
-    any_data: bool = True
-
-
-@dataclass(frozen=True)
-class SegmentResult:
-    """All that is known about a request.
-
-    Attributes:
-        crs: the raster's CRS as WKT, or None.
-        results: one per phrase.
-        windows: how many the model looked at.
-        resolution_m: metres per pixel that it saw.
-        timings: seconds.
-        warnings: sentences for the user.
-    """
-
-    crs: str | None
-    results: tuple[PhraseResult, ...]
-    windows: int
-    resolution_m: float
-    timings: Timings
-    warnings: tuple[str, ...]
 
 
 def segment_raster(
@@ -159,7 +63,7 @@ def segment_raster(
         cancelled: asked between windows.
         name: what errors call the raster.
         drivers: GDAL drivers that may open it; all when None.
-        keep: given the answers at the end, where they are in memory and may outlive the request.
+        keep: given the maps at the end, where they are in memory and may outlive the request.
 
     Raises:
         RasterError: the raster cannot be read.
@@ -176,27 +80,49 @@ def segment_raster(
     ):
         plan = plan_scene(raster, predictor.info, request.extent, request.ground_resolution_m)
         with scratch_store(len(plan.windows)) as store:
-            look(
-                predictor,
-                raster,
-                plan,
-                phrases,
-                store,
+            maps = _look(predictor, raster, plan, phrases, request, store, timings, tell, cancelled)
+            drawn = maps.draw(
+                request.polygon_options,
                 timings,
-                lambda fraction, sentence: tell(LOOKING_SHARE * fraction, sentence),
-                cancelled,
+                progress=lambda f, sentence: tell(LOOKING_SHARE * (1 - f) + f, sentence),
+                cancelled=cancelled,
             )
-            drawn = _draw(
-                predictor, raster, plan, phrases, request, store, timings, tell, cancelled
-            )
+            any_data = any(result.any_data for result in drawn.results)
             warnings = [*raster.warnings]
-            any_data = any(result.any_data for result in drawn)
             warnings += scene_warnings(predictor, phrases, len(plan.windows), any_data=any_data)
             if keep and isinstance(store, MemoryStore):
-                keep(store, plan, raster, warnings)
+                keep(replace(maps, warnings=tuple(warnings)))
     tell(1.0, "Done.")
-    return SegmentResult(
-        raster.crs, drawn, len(plan.windows), plan.resolution_m, timings, tuple(warnings)
+    return replace(drawn, warnings=tuple(warnings))
+
+
+def _look(
+    predictor: Predictor,
+    raster: RasterSource,
+    plan: ScenePlan,
+    phrases: Sequence[str],
+    request: SegmentRequest,
+    store: WindowStore,
+    timings: Timings,
+    tell: Progress,
+    cancelled: Cancelled | None,
+) -> SceneMaps:
+    questions = plan_questions(predictor.info, phrases, as_whole=len(plan.windows) > 1)
+    look(
+        predictor,
+        raster,
+        plan,
+        questions.asked,
+        store,
+        timings,
+        lambda fraction, sentence: tell(LOOKING_SHARE * fraction, sentence),
+        cancelled,
+    )
+    least = presence_threshold(predictor, request)
+    return SceneMaps(
+        SceneAnswers(store, plan, raster.transform, raster.crs, least),
+        questions,
+        tuple(predictor.unknown_words(phrase) for phrase in phrases),
     )
 
 
@@ -244,56 +170,6 @@ def scratch_store(windows: int) -> Iterator[WindowStore]:
         yield store
 
 
-def _draw(
-    predictor: Predictor,
-    raster: RasterSource,
-    plan: ScenePlan,
-    phrases: Sequence[str],
-    request: SegmentRequest,
-    store: WindowStore,
-    timings: Timings,
-    progress: Progress,
-    cancelled: Cancelled | None,
-) -> tuple[PhraseResult, ...]:
-    results = []
-    least = presence_threshold(predictor, request)
-    with timings.measure("polygons_s"):
-        for i, phrase in enumerate(phrases):
-            done = LOOKING_SHARE + (1 - LOOKING_SHARE) * i / len(phrases)
-            progress(done, f"Drawing the polygons of '{phrase}'.")
-            verdict = Verdict()
-            bands = draw_phrase(
-                store,
-                plan,
-                i,
-                raster.transform,
-                raster.crs,
-                request.polygon_options,
-                least,
-                verdict,
-                cancelled,
-            )
-            features = tuple(feature for band in bands for feature in band)
-            results.append(
-                PhraseResult(
-                    phrase,
-                    verdict.score,
-                    verdict.presence,
-                    predictor.unknown_words(phrase),
-                    features,
-                    verdict.any_data,
-                )
-            )
-    return tuple(results)
-
-
-def presence_threshold(predictor: ModelFacts, request: SegmentRequest) -> float | None:
-    """The asked presence threshold, or the model's own."""
-    if request.presence_threshold is not None:
-        return request.presence_threshold
-    return predictor.info.presence_threshold
-
-
 def scene_warnings(
     predictor: ModelFacts, phrases: Sequence[str], windows: int, *, any_data: bool
 ) -> list[str]:
@@ -303,7 +179,8 @@ def scene_warnings(
         sentences.append("The extent holds no data: choose one over the raster's image.")
     for phrase in phrases:
         sentences += predictor.phrase_warnings(phrase)
-        if windows > 1 and needs_whole_scene(phrase):
+        judged_apart = windows > 1 and not compares_scene(predictor.info, phrase)
+        if judged_apart and needs_whole_scene(phrase):
             sentences.append(
                 f"'{phrase}' compares with the whole scene, but the extent is too large for "
                 f"one view and was judged in each of {windows} windows: choose a smaller extent "

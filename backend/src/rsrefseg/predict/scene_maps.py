@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 
 from rsrefseg.errors import InputError
 from rsrefseg.geo.polygons import PolygonOptions
-from rsrefseg.predict.drawing import Verdict, blended_bands, draw_phrase
-from rsrefseg.predict.look import Cancelled
+from rsrefseg.predict.drawing import Verdict
+from rsrefseg.predict.look import Cancelled, Progress
 from rsrefseg.predict.maps import pick, probability_tiff
-from rsrefseg.predict.plan import ScenePlan
-from rsrefseg.predict.scene import PhraseResult, SegmentResult
-from rsrefseg.predict.store import WindowStore
+from rsrefseg.predict.questions import Questions, SceneAnswers
+from rsrefseg.predict.request import PhraseResult, SegmentResult
 from rsrefseg.predict.timings import Timings
 
 
@@ -25,30 +23,22 @@ class SceneMaps:
     """The windows of a request as they were answered; blended whenever they are drawn.
 
     Attributes:
-        store: the answers.
-        plan: the windows.
-        transform: the raster's pixels to the CRS.
-        crs: the CRS as WKT, or None.
-        phrases: the phrases, tidied.
+        answers: what the windows said.
+        questions: the phrases, and what the windows were asked for them.
         unknown_words: for each phrase, words that the model never learnt.
-        presence_threshold: windows of a lower presence count as empty; None: none do.
         warnings: sentences for the user.
     """
 
-    store: WindowStore
-    plan: ScenePlan
-    transform: Affine
-    crs: str | None
-    phrases: tuple[str, ...]
+    answers: SceneAnswers
+    questions: Questions
     unknown_words: tuple[tuple[str, ...], ...]
-    presence_threshold: float | None = None
     warnings: tuple[str, ...] = ()
 
     @property
     def nbytes(self) -> int:
         """Memory that the answers take, the validity of every pixel included."""
-        cells = sum(span.width * span.height for span in self.plan.windows)
-        return cells * (len(self.phrases) + 1)
+        cells = sum(span.width * span.height for span in self.answers.plan.windows)
+        return cells * (len(self.questions.asked) + 1)
 
     def draw(
         self,
@@ -57,33 +47,47 @@ class SceneMaps:
         *,
         phrases: Sequence[str] | None = None,
         presence_threshold: float | None = None,
+        progress: Progress | None = None,
         cancelled: Cancelled | None = None,
     ) -> SegmentResult:
         """The request's result under other options; see `maps.KeptMaps`."""
-        least = self.presence_threshold if presence_threshold is None else presence_threshold
+        answers, plan = self.answers, self.answers.plan
+        if presence_threshold is not None:
+            answers = replace(answers, presence_threshold=presence_threshold)
+        results = []
+        wanted = self._numbers(phrases)
         with timings.measure("polygons_s"):
-            results = tuple(
-                self._draw(i, options, least, cancelled)
-                for i in pick(range(len(self.phrases)), self.phrases, phrases)
-            )
+            for done, i in enumerate(wanted):
+                question, verdict = self.questions.each[i], Verdict()
+                if progress:
+                    progress(done / len(wanted), f"Drawing the polygons of '{question.phrase}'.")
+                bands = answers.draw(question, options, verdict, cancelled)
+                features = tuple(feature for band in bands for feature in band)
+                results.append(
+                    PhraseResult(
+                        question.phrase,
+                        verdict.score,
+                        verdict.presence,
+                        self.unknown_words[i],
+                        features,
+                        verdict.any_data,
+                    )
+                )
         return SegmentResult(
-            self.crs,
-            results,
-            len(self.plan.windows),
-            self.plan.resolution_m,
+            answers.crs,
+            tuple(results),
+            len(plan.windows),
+            plan.resolution_m,
             timings,
             self.warnings,
         )
 
     def probability_tiff(self, phrase: str | None) -> bytes:
         """A phrase's probability as a GeoTIFF: float32, 0 to 1, NaN where there is no data."""
-        wanted = None if phrase is None else [phrase]
-        i = pick(range(len(self.phrases)), self.phrases, wanted)[0]
-        bands = blended_bands(self.store, self.plan, i, None, Verdict())
-        region = self.plan.region
-        transform = self.plan.grid.transform(self.transform, region.col, region.row)
-        levels = np.concatenate(list(bands))
-        return probability_tiff(self.phrases[i], levels, self._valid(), transform, self.crs)
+        question = self.questions.each[self._numbers(None if phrase is None else [phrase])[0]]
+        answers = self.answers
+        levels = answers.levels(question)
+        return probability_tiff(question.phrase, levels, self._valid(), answers.to_crs, answers.crs)
 
     def heat_tiff(self, phrase: str | None) -> bytes:
         """There is none.
@@ -92,41 +96,22 @@ class SceneMaps:
             InputError: always.
         """
         raise InputError(
-            f"The extent was judged in {len(self.plan.windows)} windows, so there is no one map "
-            "of where the model looked: choose a smaller extent or a coarser ground resolution."
+            f"The extent was judged in {len(self.answers.plan.windows)} windows, so there is no "
+            "one map of where the model looked: choose a smaller extent or a coarser ground "
+            "resolution."
         )
 
-    def _draw(
-        self, i: int, options: PolygonOptions, least: float | None, cancelled: Cancelled | None
-    ) -> PhraseResult:
-        verdict = Verdict()
-        bands = draw_phrase(
-            self.store,
-            self.plan,
-            i,
-            self.transform,
-            self.crs,
-            options,
-            least,
-            verdict,
-            cancelled,
-        )
-        features = tuple(feature for band in bands for feature in band)
-        return PhraseResult(
-            self.phrases[i],
-            verdict.score,
-            verdict.presence,
-            self.unknown_words[i],
-            features,
-            verdict.any_data,
-        )
+    def _numbers(self, phrases: Sequence[str] | None) -> list[int]:
+        each = self.questions.each
+        return pick(range(len(each)), [question.phrase for question in each], phrases)
 
     def _valid(self) -> NDArray[np.bool_]:
         """Where some window had data, on the region."""
-        region = self.plan.region
+        plan = self.answers.plan
+        region = plan.region
         valid = np.zeros((region.height, region.width), dtype=np.bool_)
-        for i, span in enumerate(self.plan.windows):
-            said = self.store.get(i, 0)
+        for i, span in enumerate(plan.windows):
+            said = self.answers.store.get(i, 0)
             if said.levels is None:
                 continue
             top, left = max(span.row, region.row), max(span.col, region.col)

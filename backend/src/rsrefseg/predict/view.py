@@ -23,7 +23,7 @@ from rsrefseg.predict.digest import image_digest
 from rsrefseg.predict.look import Cancelled, check
 from rsrefseg.predict.maps import PhraseMap, ViewMaps
 from rsrefseg.predict.plan import plan_scene
-from rsrefseg.predict.scene import SegmentRequest, presence_threshold
+from rsrefseg.predict.request import SegmentRequest, presence_threshold
 from rsrefseg.predict.timings import Timings
 from rsrefseg.predict.types import ModelInfo, Predictor, Prompts
 

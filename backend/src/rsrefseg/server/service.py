@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,21 +14,17 @@ from typing import Any, Literal
 from rsrefseg.errors import CancelledError, InputError, RsRefSegError
 from rsrefseg.geo.harden import PLAIN_FORMATS
 from rsrefseg.geo.polygons import PolygonOptions
-from rsrefseg.geo.raster import RasterSource
 from rsrefseg.geo.regularise import regularise
 from rsrefseg.predict.cache import ByteBudgetCache
 from rsrefseg.predict.maps import KeptMaps, ViewMaps
-from rsrefseg.predict.plan import ScenePlan
 from rsrefseg.predict.scene import (
     SegmentRequest,
     SegmentResult,
     Timings,
     encode_raster,
-    presence_threshold,
     segment_raster,
 )
 from rsrefseg.predict.scene_maps import SceneMaps
-from rsrefseg.predict.store import WindowStore
 from rsrefseg.predict.types import CacheInfo, ModelInfo, Predictor
 from rsrefseg.predict.view import View, ask_view, open_view, place_prompts
 from rsrefseg.server.device import DeviceQueue
@@ -282,21 +278,8 @@ class EngineService:
                 "Clicks and boxes work only where one view of the model shows the whole extent: "
                 "zoom in, or choose a coarser ground resolution."
             )
-        phrases = tuple(predictor.check_phrases(request.phrases))
 
-        def keep(
-            store: WindowStore, plan: ScenePlan, raster: RasterSource, warnings: Sequence[str]
-        ) -> None:
-            maps = SceneMaps(
-                store,
-                plan,
-                raster.transform,
-                raster.crs,
-                phrases,
-                tuple(predictor.unknown_words(phrase) for phrase in phrases),
-                presence_threshold(predictor, request),
-                tuple(warnings),
-            )
+        def keep(maps: SceneMaps) -> None:
             self._kept.put(job.request_id, (maps, predictor.info), maps.nbytes)
 
         return segment_raster(
