@@ -96,7 +96,13 @@ class StandIn:
         self, encoded: EncodedImage, phrases: Sequence[str], prompts: Prompts | None = None
     ) -> list[PhraseAnswer]:
         self.asked.append(tuple(phrases))
-        return [self._refined(self._answer(encoded.features, p), prompts) for p in phrases]
+        answers = [self._refined(self._answer(encoded.features, p), prompts) for p in phrases]
+        if encoded.valid is not None:
+            answers = [
+                replace(a, probability=np.where(encoded.valid, a.probability, np.float32(0)))
+                for a in answers
+            ]
+        return answers
 
     def _refined(self, answer: PhraseAnswer, prompts: Prompts | None) -> PhraseAnswer:
         """A click sets its own pixel, a box takes away what is outside it."""

@@ -69,6 +69,7 @@ def test_beyond_its_ends_a_grid_is_mirrored():
     assert mirrored(-2, 5, 9).tolist() == [1, 0, 0, 1, 2]
     assert mirrored(6, 5, 9).tolist() == [6, 7, 8, 8, 7]
     assert mirrored(3, 4, 9).tolist() == [3, 4, 5, 6]
+    assert mirrored(-4, 11, 3).tolist() == [2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0]
 
 
 def test_a_small_raster_is_one_window():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from rsrefseg.errors import DeviceError, InputError, PhraseError, WeightsError
@@ -36,6 +38,16 @@ def test_answers_have_the_image_s_own_size(segmenter):
         assert answer.heat.shape[0] / answer.heat.shape[1] == pytest.approx(0.75, abs=0.1)
         assert 0 <= answer.presence <= 1
         assert 0 <= answer.score <= 1
+
+
+def test_nothing_is_found_where_there_is_no_data(segmenter):
+    encoded = segmenter.encode(picture())
+    valid = np.ones((96, 128), dtype=bool)
+    valid[:, :50] = False
+    (whole,) = segmenter.ask(encoded, ["red roofs"])
+    (part,) = segmenter.ask(replace(encoded, valid=valid), ["red roofs"])
+    assert not part.probability[:, :50].any()
+    assert np.array_equal(part.probability[:, 50:], whole.probability[:, 50:])
 
 
 def test_an_image_is_encoded_once(segmenter):

@@ -22,6 +22,7 @@ from rasterio.windows import Window
 from rsrefseg.errors import RasterError
 from rsrefseg.geo.bands import BandPlan, plan_bands
 from rsrefseg.geo.extent import PixelWindow
+from rsrefseg.geo.fill import fill_mirrored
 from rsrefseg.geo.ground import pixel_size_m
 from rsrefseg.geo.stretch import (
     LOWER_PERCENT,
@@ -67,7 +68,7 @@ class RgbTile:
     """A window of a raster, ready for the model.
 
     Attributes:
-        image: H x W x 3 uint8, 0 where there is no data.
+        image: H x W x 3 uint8; where there is no data, what lies beside is mirrored.
         valid: H x W, False where there is no data.
         transform: this tile's pixels to the CRS.
         crs: the CRS as WKT, or None.
@@ -77,6 +78,11 @@ class RgbTile:
     valid: NDArray[np.bool_]
     transform: Affine
     crs: str | None
+
+    @property
+    def known(self) -> NDArray[np.bool_] | None:
+        """`valid`, or None: there is data everywhere."""
+        return None if self.valid.all() else self.valid
 
 
 @dataclass(frozen=True)
@@ -206,7 +212,7 @@ class RasterSource:
             valid &= np.isfinite(bands).all(axis=0)
         colour = self._colours(bands, stretch)
         image = np.ascontiguousarray(colour.transpose(1, 2, 0))
-        image[~valid] = 0
+        fill_mirrored(image, valid)
         scaling = Affine.scale(window.width / shape[1], window.height / shape[0])
         transform = self.transform @ Affine.translation(window.col, window.row) @ scaling
         return RgbTile(image, valid, transform, self.crs)

@@ -100,16 +100,15 @@ def window_starts(
 
 
 def mirrored(start: int, count: int, length: int) -> NDArray[np.int64]:
-    """Cells of a grid, where it ends those before its end in reverse.
+    """Cells of a grid, beyond its ends those inside in reverse, however far.
 
     Args:
-        start: first cell, from `-length` on.
+        start: first cell.
         count: how many.
-        length: cells of the whole grid; the last one asked for lies before twice as many.
+        length: cells of the whole grid.
     """
-    cells = np.arange(start, start + count, dtype=np.int64)
-    cells = np.where(cells < 0, -1 - cells, cells)
-    return np.where(cells >= length, 2 * length - 1 - cells, cells)
+    cells = np.arange(start, start + count, dtype=np.int64) % (2 * length)
+    return np.minimum(cells, 2 * length - 1 - cells)
 
 
 def plan_windows(

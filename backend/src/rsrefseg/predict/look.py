@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
@@ -125,7 +126,7 @@ def ask_windows(
         )
     with timings.measure("ask_s"):
         for i, image in zip(there, images, strict=True):
-            said[i] = predictor.ask(image, phrases)
+            said[i] = predictor.ask(replace(image, valid=tiles[i].known), phrases)
     return said
 
 
@@ -142,11 +143,8 @@ def window_answer(
     shape = (tile.valid.shape[0], tile.valid.shape[1])
     if answers is None:
         return WindowAnswer(shape, None, None, (None,) * phrases)
-    valid = None if tile.valid.all() else tile.valid
     levels = np.stack([quantise(answer.probability) for answer in answers])
-    if valid is not None:
-        levels[:, ~valid] = 0
-    return WindowAnswer(shape, levels, valid, tuple(answer.presence for answer in answers))
+    return WindowAnswer(shape, levels, tile.known, tuple(answer.presence for answer in answers))
 
 
 def _keep(

@@ -375,6 +375,8 @@ class Segmenter:
         out = self._model.ask(features.expand(index), text, **extra)
         logits = self._model.upsample(out.low_res_logits, tile, encoded.content_px, encoded.shape)
         probabilities = to_numpy(logits[:, 0].sigmoid_())
+        if encoded.valid is not None:
+            probabilities[:, ~encoded.valid] = 0
         heats, cell_px = heats_of(out.dense_token_logits, encoded, tile)
         presence: list[float | None] = [None] * len(phrases)
         if out.presence_logit is not None:

@@ -107,12 +107,14 @@ class EncodedImage:
         content_px: height and width that it takes up in the model's tile.
         features: the encoders' output.
         cached: whether no encoder had to run.
+        valid: H x W, where there is data and things can be; None: everywhere.
     """
 
     shape: tuple[int, int]
     content_px: tuple[int, int]
     features: Any
     cached: bool
+    valid: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ again for every phrase.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +97,7 @@ def open_view(
         tile = raster.read_rgb(plan.grid.pixels(span), (span.height, span.width))
         return View(
             image=tile.image,
-            valid=None if tile.valid.all() else tile.valid,
+            valid=tile.known,
             content_px=plan.content_px(span),
             transform=plan.grid.transform(raster.transform, span.col, span.row),
             crs=raster.crs,
@@ -156,12 +156,10 @@ def _look(
         encoded = predictor.encode(view.image, view.content_px, digest=view.digest)
     check(cancelled)
     with timings.measure("ask_s"):
-        answers = predictor.ask(encoded, phrases, prompts)
+        answers = predictor.ask(replace(encoded, valid=view.valid), phrases, prompts)
     maps = []
     for answer in answers:
         levels = quantise(answer.probability)
-        if view.valid is not None:
-            levels[~view.valid] = 0
         even = (
             levels.shape[0] / answer.heat.shape[0],
             levels.shape[1] / answer.heat.shape[1],

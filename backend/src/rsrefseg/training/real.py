@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rsrefseg.data.augment import Axis, flip_phrase
 from rsrefseg.data.cases import CaseRecord, read_cases, read_mask, read_rgb
 from rsrefseg.errors import DataError
+from rsrefseg.geo.windows import mirrored
 from rsrefseg.training.batch import THINGS, Question
 
 Pixels = NDArray[np.uint8]
@@ -20,6 +21,11 @@ Pixels = NDArray[np.uint8]
 # Phrases whose truth does not depend on where things are in the picture.
 PLACELESS_KINDS = frozenset({"class", "colour", "material"})
 _PLAIN_CHOICES = frozenset({"position", "superlative"})
+# Sides of what is cut out, in shares of the image's shorter side. The windows of a scene show the
+# ground coarser than most images of a training set, so some are seen from further away, mirrored
+# all around; but not those that are shrunk to the tile as it is.
+NEAR_SIDES, FAR_SIDES = (0.4, 1.0), (1.0, 2.5)
+FAR_SHARE, FAR_TILES = 0.4, 3
 
 
 class RealImages:
@@ -66,15 +72,20 @@ class RealImages:
     def _crop(
         self, rng: np.random.Generator, image: Pixels, records: list[CaseRecord], grid: int
     ) -> tuple[Pixels, list[Question]]:
-        """A random square part, turned and mirrored at random."""
-        height, width = image.shape[:2]
-        least = min(height, width)
-        side = int(least * rng.uniform(0.4, 1.0))
-        y, x = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+        """A random square part, turned and mirrored at random; or more than all of it, mirrored."""
+        least = min(image.shape[:2])
+        far = rng.random() < FAR_SHARE and least < FAR_TILES * self.tile_px
+        side = int(least * rng.uniform(*(FAR_SIDES if far else NEAR_SIDES)))
+        side = min(side, max(least, FAR_TILES * self.tile_px))
+        starts = [
+            int(rng.integers(min(0, length - side), max(0, length - side) + 1))
+            for length in image.shape[:2]
+        ]
+        rows, columns = map(mirrored, starts, (side, side), image.shape[:2])
         turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
 
         def cut(array: Pixels, interpolation: int) -> Pixels:
-            part = np.rot90(array[y : y + side, x : x + side], turns)
+            part = np.rot90(array[np.ix_(rows, columns)], turns)
             part = np.ascontiguousarray(part[:, ::-1] if mirror else part)
             size = (self.tile_px, self.tile_px)
             return np.asarray(cv2.resize(part, size, interpolation=interpolation), dtype=np.uint8)
