@@ -21,8 +21,6 @@ SAME_SHARE = 0.5
 PLACES = 2_000
 # Between: this far beside the line at most, as a share of its length.
 BESIDE_SHARE = 0.3
-
-
 # Polygons' outlines become places this many cells apart.
 PLACES_APART = 8.0
 
