@@ -35,12 +35,14 @@ def test_scenes_are_drawn_on_the_sides_asked_for_in_turn(sides, drawn):
         assert answer.score.predicted in {side**2 for side in drawn}
 
 
-def test_the_calibration_answers_the_share_asked_for():
-    seeds = range(650_000, 650_004)
-    sides = (64, 128)
-    present = [
-        a.presence for a in scene_answers(Everything(), seeds, sides=sides) if a.score.target
-    ]
-    least = calibrated_presence(Everything(), seeds, keep=0.75, sides=sides)
-    assert least in present
-    assert np.mean([p >= least for p in present]) == pytest.approx(0.75, abs=1 / len(present) + 0.1)
+def test_the_calibration_serves_both_shares_asked_for():
+    seeds, sides = range(650_000, 650_004), (64, 128)
+    answers = scene_answers(Everything(), seeds, sides=sides)
+    present = [a.presence for a in answers if a.score.target]
+    absent = [a.presence for a in answers if not a.score.target]
+    few = calibrated_presence(Everything(), seeds, keep=0.75, silent=1.0, sides=sides)
+    assert few in present
+    assert np.mean([p >= few for p in present]) == pytest.approx(0.75, abs=1 / len(present) + 0.1)
+    many = calibrated_presence(Everything(), seeds, keep=0.75, silent=0.1, sides=sides)
+    assert many < few
+    assert np.mean([p < many for p in absent]) >= 0.1

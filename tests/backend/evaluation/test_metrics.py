@@ -60,3 +60,12 @@ def test_presence_threshold_keeps_the_asked_share_of_present_targets():
     threshold = choose_presence_threshold(outcomes, keep=0.95)
     assert np.mean([p >= threshold for exists, p in outcomes if exists]) >= 0.95
     assert threshold == pytest.approx(0.05)
+    assert choose_presence_threshold([(True, 0.3)], keep=0.95) == 0.3
+    assert choose_presence_threshold([(False, 0.3)]) == 0
+
+
+def test_presence_threshold_is_no_higher_than_silence_about_absent_targets_takes():
+    outcomes = [(True, p) for p in np.linspace(0.6, 1, 101)]
+    outcomes += [(False, p) for p in np.linspace(0, 0.5, 100)]
+    threshold = choose_presence_threshold(outcomes, silent=0.93)
+    assert np.mean([p < threshold for exists, p in outcomes if not exists]) == 0.93

@@ -60,14 +60,20 @@ def scene_scores(
 
 
 def calibrated_presence(
-    segmenter: Segmenter, seeds: Iterable[int], *, keep: float, sides: Sequence[int] = ()
+    segmenter: Segmenter,
+    seeds: Iterable[int],
+    *,
+    keep: float,
+    silent: float,
+    sides: Sequence[int] = (),
 ) -> float | None:
-    """The presence threshold that answers a share of the present targets of some scenes.
+    """The presence threshold that suits some scenes; see `choose_presence_threshold`.
 
     Args:
         segmenter: the model.
         seeds: of scenes that are used for nothing else.
-        keep: share of the present targets.
+        keep: share of the present targets that must be answered.
+        silent: share of the absent targets that should get no answer.
         sides: of the scenes; see `scene_answers`.
     """
     known = [
@@ -75,4 +81,4 @@ def calibrated_presence(
         for a in scene_answers(segmenter, seeds, sides=sides)
         if a.presence is not None
     ]
-    return choose_presence_threshold(known, keep=keep) if known else None
+    return choose_presence_threshold(known, keep=keep, silent=silent) if known else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -81,13 +82,24 @@ def report_figures(scores: Sequence[CaseScore]) -> dict[str, object]:
 
 
 def choose_presence_threshold(
-    outcomes: Sequence[tuple[bool, float]], *, keep: float = 0.95
+    outcomes: Sequence[tuple[bool, float]], *, keep: float = 0.95, silent: float = 0.9
 ) -> float:
-    """The highest presence threshold that still answers a share of the present targets.
+    """The lowest presence threshold that stays silent for a share of the absent targets.
+
+    Silence about what is there is a fault too, so it is no higher than that takes, and never so
+    high that less than a share of the present targets is answered.
 
     Args:
         outcomes: (target exists, presence) of cases that nothing else is measured on.
         keep: share of the present targets that must be answered.
+        silent: share of the absent targets that should get no answer (N-acc).
     """
     present = np.array([p for exists, p in outcomes if exists])
-    return float(np.quantile(present, 1 - keep, method="lower")) if len(present) else 0.0
+    absent = np.sort([p for exists, p in outcomes if not exists])
+    if not len(present):
+        return 0.0
+    most = float(np.quantile(present, 1 - keep, method="lower"))
+    if not len(absent):
+        return most
+    last = absent[math.ceil(silent * len(absent)) - 1]
+    return min(most, float(np.nextafter(last, 1.0)))
