@@ -1,9 +1,13 @@
-"""Which bands of a raster become red, green, blue and the alpha mask."""
+"""Which bands of a raster become red, green, blue and the alpha mask, and by which colours."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rsrefseg.errors import InputError
 
@@ -86,3 +90,18 @@ def _numbers(choice: str, count: int) -> tuple[int, int, int]:
     if any(not 1 <= number <= count for number in numbers):
         raise InputError(f"The raster has {count} bands, so bands {choice} are not all there.")
     return (numbers[0], numbers[len(numbers) // 2], numbers[-1])
+
+
+def palette_of(dataset: Any, bands: BandPlan) -> NDArray[np.uint8] | None:
+    """A 256 x 3 colour table, when the raster is one band of indexes into one."""
+    if dataset.dtypes[bands.rgb[0] - 1] != "uint8" or len(bands.unique) > 1:
+        return None
+    try:
+        table = dataset.colormap(bands.rgb[0])
+    except ValueError:
+        return None
+    colours = np.zeros((256, 3), dtype=np.uint8)
+    for index, colour in table.items():
+        if 0 <= index < 256:
+            colours[index] = colour[:3]
+    return colours

@@ -20,7 +20,7 @@ from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 
 from rsrefseg.errors import RasterError
-from rsrefseg.geo.bands import BandPlan, plan_bands
+from rsrefseg.geo.bands import palette_of, plan_bands
 from rsrefseg.geo.extent import PixelWindow
 from rsrefseg.geo.fill import fill_mirrored
 from rsrefseg.geo.ground import pixel_size_m
@@ -141,7 +141,7 @@ class RasterSource:
         self.nodata: float | None = dataset.nodata
         self.bands: BandPlan = plan_bands([i.name for i in dataset.colorinterp], read.bands)
         self._rule: StretchRule = parse_stretch(read.stretch)
-        self._palette = _palette(dataset, self.bands)
+        self._palette = palette_of(dataset, self.bands)
 
     @property
     def warnings(self) -> list[str]:
@@ -388,18 +388,3 @@ def _wkt(crs: Any) -> str:
     except CRSError:
         text = crs.to_wkt(version="WKT2_2019")
     return text
-
-
-def _palette(dataset: Any, bands: BandPlan) -> NDArray[np.uint8] | None:
-    """A 256 x 3 colour table, when the raster is one band of indexes into one."""
-    if dataset.dtypes[bands.rgb[0] - 1] != "uint8" or len(bands.unique) > 1:
-        return None
-    try:
-        table = dataset.colormap(bands.rgb[0])
-    except ValueError:
-        return None
-    colours = np.zeros((256, 3), dtype=np.uint8)
-    for index, colour in table.items():
-        if 0 <= index < 256:
-            colours[index] = colour[:3]
-    return colours
