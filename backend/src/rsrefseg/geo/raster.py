@@ -20,7 +20,7 @@ from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 
 from rsrefseg.errors import RasterError
-from rsrefseg.geo.bands import palette_of, plan_bands
+from rsrefseg.geo.bands import BandPlan, palette_of, plan_bands
 from rsrefseg.geo.extent import PixelWindow
 from rsrefseg.geo.fill import fill_mirrored
 from rsrefseg.geo.ground import pixel_size_m
