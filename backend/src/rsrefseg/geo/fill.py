@@ -34,7 +34,7 @@ def fill_mirrored(image: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray
         row, along = _mirrored_along(known.T)
         row, along = row.T, along.T
         by_row = across <= along
-        rows, columns = np.indices(known.shape, sparse=True)
+        rows, columns = np.arange(known.shape[0])[:, None], np.arange(known.shape[1])[None]
         reached = ~known & (np.minimum(across, along) < FAR)
         from_rows = np.where(by_row, rows, row)[reached]
         from_columns = np.where(by_row, column, columns)[reached]
