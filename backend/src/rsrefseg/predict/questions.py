@@ -56,8 +56,12 @@ class Questions:
 
 def compares_scene(model: ModelInfo, phrase: str) -> bool:
     """Whether the things of a scene of several windows are compared as a whole."""
+    return _scene_choice(model, phrase) is not None
+
+
+def _scene_choice(model: ModelInfo, phrase: str) -> Choice | None:
     choice = read_choice(phrase) if model.compares_outlines else None
-    return choice is not None and choice.whole
+    return choice if choice is not None and choice.whole else None
 
 
 def plan_questions(model: ModelInfo, phrases: Sequence[str], *, as_whole: bool) -> Questions:
@@ -71,7 +75,7 @@ def plan_questions(model: ModelInfo, phrases: Sequence[str], *, as_whole: bool) 
     numbers: dict[str, int] = {}
     each = []
     for phrase in phrases:
-        choice = read_choice(phrase) if as_whole and compares_scene(model, phrase) else None
+        choice = _scene_choice(model, phrase) if as_whole else None
         needed = (phrase,) if choice is None else choice.asked
         answers = tuple(numbers.setdefault(one, len(numbers)) for one in needed)
         each.append(Question(phrase, answers, choice))
