@@ -39,6 +39,7 @@ def interactive(report: dict[str, Any]) -> str:
         row("… the first time ever, model tried out", report, ("cold_start", "first_ready_s")),
     ]
     lines += [row(step, report, ("steps", step)) for step in report["tiny"]["steps"]]
+    lines += ["", f"The engine on the tiny preset: {report['tiny']['how']}"]
     lines += ["", "| Ratio | Measured | Target |", "| --- | ---: | ---: |"]
     for name, value in report["ratios"].items():
         lines.append(f"| `{name}` | {value:.3f} | {report['targets'][name]:.3f} |")

@@ -74,6 +74,20 @@ def test_the_whole_way_and_the_end(engine, make_raster):
     process.stdin = process.stdout = process.stderr = None
 
 
+@pytest.mark.parametrize("after_s", [0.2, 1.5, 3.0])
+def test_an_end_while_the_model_is_being_compiled(engine, make_raster, after_s):
+    process, ready = engine
+    path = make_raster(np.zeros((3, 90, 120), dtype=np.uint8))
+    _, image = ask(ready, "POST", "/v1/images", path.read_bytes())
+    for phrase in ("red roofs", "trees", "water"):
+        body = {"image": {"id": image["image_id"]}, "phrases": [phrase]}
+        assert ask(ready, "POST", "/v1/segment", body)[0] == 200
+    time.sleep(after_s)
+    _, log = process.communicate(timeout=90)  # closes stdin
+    assert process.returncode == 0
+    assert "terminate" not in log
+
+
 def test_a_given_token_is_not_printed(tiny_weights):
     process, ready = start("--weights", str(tiny_weights), RSREFSEG_TOKEN="given-token-1234")
     assert "token" not in ready

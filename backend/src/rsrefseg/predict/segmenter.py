@@ -19,6 +19,7 @@ from rsrefseg.predict import device as devices
 from rsrefseg.predict.about import model_info
 from rsrefseg.predict.cache import ByteBudgetCache, default_budget_bytes
 from rsrefseg.predict.choosing import ask_and_choose
+from rsrefseg.predict.compiled import SinglePhrases
 from rsrefseg.predict.digest import image_digest
 from rsrefseg.predict.diskcache import DiskOptions
 from rsrefseg.predict.fallback import (
@@ -30,13 +31,13 @@ from rsrefseg.predict.fallback import (
 )
 from rsrefseg.predict.phrases import CHARS_PER_TOKEN, reading_warnings, tidy_phrases
 from rsrefseg.predict.tensors import (
+    Answer,
     fit_into_tile,
-    heats_of,
     join_features,
     padded_tile,
     parts_of,
+    phrase_answers,
     prompt_tensors,
-    to_numpy,
 )
 from rsrefseg.predict.textcache import text_features
 from rsrefseg.predict.types import (
@@ -86,6 +87,7 @@ class Segmenter:
         self._notices: dict[str, None] = {}
         # Threads to encode and to ask with on a CPU; None leaves them as they are.
         self.threads: tuple[int, int] | None = None
+        self._alone: SinglePhrases | None = None
         if cache_budget_bytes is None:
             cache_budget_bytes = default_budget_bytes(devices.memory_bytes(device.kind))
         self._images: ByteBudgetCache[ImageFeatures] = ByteBudgetCache(cache_budget_bytes)
@@ -251,9 +253,19 @@ class Segmenter:
                 self._disk.put(key, features)
         return EncodedImage(shape, content, features, cached=False)
 
+    def ask_single_phrases_faster(self) -> SinglePhrases | None:
+        """Let OpenVINO answer phrases that come one by one, where it is found to be faster."""
+        if (self._device.kind, self._device.precision) == ("cpu", "fp32"):
+            threads = torch.get_num_threads() if self.threads is None else self.threads[0]
+            self._alone = SinglePhrases(self._model, threads, self._add_reason)
+        return self._alone
+
     def explain(self, why: str) -> None:
         """Say in other words why the model runs as it does."""
         self._device = replace(self._device, why=why)
+
+    def _add_reason(self, found: str) -> None:
+        self.explain(f"{self._device.why.rstrip('.')}; {found}.")
 
     def forget(self) -> None:
         """Empty the caches in memory."""
@@ -330,8 +342,9 @@ class Segmenter:
         return answers
 
     def _use_threads(self, step: int) -> None:
-        if self.threads is not None and torch.get_num_threads() != self.threads[step]:
-            torch.set_num_threads(self.threads[step])
+        if self.threads is not None:
+            # The third: beside OpenVINO's threads, torch's would spin for the cores.
+            torch.set_num_threads((*self.threads, 1)[step])
 
     def _shrink(self, asked: int, error: BaseException) -> None:
         """Make do with less memory for asking: smaller batches, then the CPU."""
@@ -365,32 +378,22 @@ class Segmenter:
     def _ask_batch(
         self, encoded: EncodedImage, phrases: Sequence[str], prompts: Prompts | None
     ) -> list[PhraseAnswer]:
-        text = text_features(self._model, self._phrases, phrases)
-        index = torch.zeros(len(phrases), dtype=torch.long, device=self._model.device)
         tile = self._model.preset.tile_px
         extra = prompt_tensors(encoded, prompts, len(phrases), tile, self._model.device)
+        alone = self._alone if len(phrases) == 1 and not extra else None
+        if alone is not None and alone.compiled:
+            self._use_threads(2)
+        text = text_features(self._model, self._phrases, phrases)
         features: ImageFeatures = encoded.features
         if features.clip_tokens.device != self._model.device:  # encoded before the model moved
             features = features.to(self._model.device, torch.float32)
-        out = self._model.ask(features.expand(index), text, **extra)
-        logits = self._model.upsample(out.low_res_logits, tile, encoded.content_px, encoded.shape)
-        probabilities = to_numpy(logits[:, 0].sigmoid_())
-        if encoded.valid is not None:
-            probabilities[:, ~encoded.valid] = 0
-        heats, cell_px = heats_of(out.dense_token_logits, encoded, tile)
-        presence: list[float | None] = [None] * len(phrases)
-        if out.presence_logit is not None:
-            presence = list(out.presence_logit.float().sigmoid().flatten().tolist())
-        return [
-            PhraseAnswer(
-                phrase=phrase,
-                probability=probability,
-                heat=heat,
-                presence=there,
-                unknown_words=tuple(self._tokenizer.unknown_words(phrase)),
-                heat_px=cell_px,
-            )
-            for phrase, probability, heat, there in zip(
-                phrases, probabilities, heats, presence, strict=True
-            )
-        ]
+        if alone is not None:
+            answer = alone.ask(features, text)
+        else:
+            index = torch.zeros(len(phrases), dtype=torch.long, device=self._model.device)
+            answer = Answer.of(self._model.ask(features.expand(index), text, **extra))
+        logits = self._model.upsample(
+            answer.low_res_logits, tile, encoded.content_px, encoded.shape
+        )
+        unknown = [tuple(self._tokenizer.unknown_words(phrase)) for phrase in phrases]
+        return phrase_answers(phrases, unknown, answer, logits, encoded, tile)

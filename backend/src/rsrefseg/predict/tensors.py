@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -13,10 +14,30 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rsrefseg.errors import InputError
-from rsrefseg.models.features import ImageFeatures, TextFeatures
-from rsrefseg.predict.types import EncodedImage, Prompts
+from rsrefseg.models.features import AskOutput, ImageFeatures, TextFeatures
+from rsrefseg.predict.types import EncodedImage, PhraseAnswer, Prompts
 
 Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the polygons and heat-maps of P phrases are made of; see `AskOutput`.
+
+    Attributes:
+        low_res_logits: (P, 1, h, w) mask logits on the padded tile.
+        dense_token_logits: (P, rows, columns).
+        presence_logit: (P,), or None where the preset has no such head.
+    """
+
+    low_res_logits: Tensor
+    dense_token_logits: Tensor
+    presence_logit: Tensor | None
+
+    @classmethod
+    def of(cls, out: AskOutput) -> Answer:
+        """What is needed of a model's output."""
+        return cls(out.low_res_logits, out.dense_token_logits, out.presence_logit)
 
 
 def fit_into_tile(shape: tuple[int, int], tile_px: int) -> tuple[int, int]:
@@ -121,6 +142,46 @@ def heats_of(
         for cell, whole, px in zip(per_cell, encoded.shape, encoded.content_px, strict=True)
     )
     return heats[:, :rows, :columns], (height, width)
+
+
+def phrase_answers(
+    phrases: Sequence[str],
+    unknown: Sequence[tuple[str, ...]],
+    answer: Answer,
+    logits: Tensor,
+    encoded: EncodedImage,
+    side: int,
+) -> list[PhraseAnswer]:
+    """The answers to P phrases.
+
+    Args:
+        phrases: P of them.
+        unknown: for each, the words that the model never learnt.
+        answer: the model's.
+        logits: (P, 1, H, W) its masks, brought to the image's pixels; overwritten.
+        encoded: the image; where it shows nothing, nothing is found.
+        side: the tile's, in pixels.
+    """
+    probabilities = to_numpy(logits[:, 0].sigmoid_())
+    if encoded.valid is not None:
+        probabilities[:, ~encoded.valid] = 0
+    heats, cell_px = heats_of(answer.dense_token_logits, encoded, side)
+    presence: list[float | None] = [None] * len(phrases)
+    if answer.presence_logit is not None:
+        presence = list(answer.presence_logit.float().sigmoid().flatten().tolist())
+    return [
+        PhraseAnswer(
+            phrase=phrase,
+            probability=probability,
+            heat=heat,
+            presence=there,
+            unknown_words=words,
+            heat_px=cell_px,
+        )
+        for phrase, words, probability, heat, there in zip(
+            phrases, unknown, probabilities, heats, presence, strict=True
+        )
+    ]
 
 
 def to_numpy(values: Tensor) -> NDArray[np.float32]:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 DeviceKind = Literal["cpu", "cuda", "mps"]
 Precision = Literal["fp32", "bf16", "fp16"]
+# The thread that compiles a model, which no interpreter can end while it is at it.
+COMPILING = "compiling"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import uvicorn
 
 from rsrefseg import __version__
 from rsrefseg.geo.harden import only_plain_files
-from rsrefseg.predict.types import Predictor
+from rsrefseg.predict.types import COMPILING, Predictor
 from rsrefseg.server import binding
 from rsrefseg.server.app import create_app
 from rsrefseg.server.binding import Access
@@ -61,13 +61,15 @@ class ModelChoice:
         from rsrefseg.predict.segmenter import Segmenter
         from rsrefseg.weights.files import bundled_weights
 
-        return Segmenter.from_file(
+        segmenter = Segmenter.from_file(
             self.weights or bundled_weights(),
             device=self.device,
             precision=self.precision,
             cache_budget_bytes=self.cache_bytes,
             disk=DiskOptions(default_folder(), self.disk_cache_bytes),
         )
+        segmenter.ask_single_phrases_faster()
+        return segmenter
 
 
 def serve(
@@ -113,8 +115,9 @@ def serve(
     if not ignore_stdin:
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
     server.run(sockets=[listener])
-    if not service.stop(LAST_GRACE_S):
-        # A native call is still at work in the device's thread; nothing of value is lost.
+    compiling = any(thread.name == COMPILING for thread in threading.enumerate())
+    if not service.stop(LAST_GRACE_S) or compiling:
+        # A native call is still at work in another thread; nothing of value is lost.
         _leave()
 
 
