@@ -173,6 +173,9 @@ class Session:
 
     def settle(self, image: str) -> None:
         """Ask until the engine has found out which way answers single phrases fastest."""
+        device = self.health.device
+        if device is None or (device.kind, device.precision) != ("cpu", "fp32"):
+            return  # torch it is
         end = time.monotonic() + SETTLED_AFTER_S
         while "single phrases" not in self.about():
             if time.monotonic() > end:
