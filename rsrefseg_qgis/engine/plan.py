@@ -16,7 +16,7 @@ from .pythons import find_base_python
 # Measured on Linux with the locked versions: the wheels, and the environment made of them. What a
 # CUDA build takes differs from system to system, so no figure is promised there.
 DOWNLOAD_BYTES = {"cpu": 393_000_000}
-INSTALLED_BYTES = {"cpu": 1_550_000_000}
+INSTALLED_BYTES = {"cpu": 1_546_000_000}
 USUAL_INDEX = "pypi.org"
 SHOWN_PACKAGES = ("torch", "open_clip_torch", "segment-anything", "rasterio", "fastapi")
 

@@ -55,7 +55,7 @@ def test_says_what_where_and_how_large_before_anything_happens(
     assert "torch 2.13.0" in page.what_label.text()
     assert "pypi.org" in page.from_label.text()
     assert "Python 3.11" in page.python_label.text()
-    assert "393 MB to download, 1.6 GB on the disk" in page.size_label.text()
+    assert "393 MB to download, 1.5 GB on the disk" in page.size_label.text()
     assert page.folder_edit.filePath() == str(tmp_path / "user")
     assert not (tmp_path / "user").exists()
     assert not page._progress_box.isVisible()
