@@ -329,7 +329,6 @@ class Segmenter:
     def _ask(
         self, encoded: EncodedImage, phrases: Sequence[str], prompts: Prompts | None = None
     ) -> list[PhraseAnswer]:
-        self._use_threads(1)
         answers: list[PhraseAnswer] = []
         while len(answers) < len(phrases):
             batch = phrases[len(answers) : len(answers) + self._batch]
@@ -381,8 +380,7 @@ class Segmenter:
         tile = self._model.preset.tile_px
         extra = prompt_tensors(encoded, prompts, len(phrases), tile, self._model.device)
         alone = self._alone if len(phrases) == 1 and not extra else None
-        if alone is not None and alone.compiled:
-            self._use_threads(2)
+        self._use_threads(2 if alone is not None and alone.compiled else 1)
         text = text_features(self._model, self._phrases, phrases)
         features: ImageFeatures = encoded.features
         if features.clip_tokens.device != self._model.device:  # encoded before the model moved

@@ -115,8 +115,8 @@ def serve(
     if not ignore_stdin:
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
     server.run(sockets=[listener])
-    compiling = any(thread.name == COMPILING for thread in threading.enumerate())
-    if not service.stop(LAST_GRACE_S) or compiling:
+    stopped = service.stop(LAST_GRACE_S)
+    if not stopped or any(thread.name == COMPILING for thread in threading.enumerate()):
         # A native call is still at work in another thread; nothing of value is lost.
         _leave()
 
