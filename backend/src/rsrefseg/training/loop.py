@@ -97,6 +97,8 @@ class Trainer:
         self.device = torch.device(device)
         self.grids = grids_of(model.eval())
         self.dtype = _dtype(config.precision, self.device)
+        if self.device.type == "cuda":  # fp32's products by tensor cores, in TF32
+            torch.set_float32_matmul_precision("high")
         self.model = model
         self.heads = SurfaceHeads(model.preset)
         trained = nn.ModuleDict({_MODEL: self.model, "heads": self.heads}).to(self.device)
@@ -172,8 +174,9 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         share = self.process.average if self.process.world > 1 else None
         norm = self.optimizer.step(self.config.rate(self.step), self.config.clip_norm, share)
-        figures = {name: float(term.detach()) for name, term in parts.items()}
-        return {**figures, "total": float(loss.detach()), "grad_norm": norm}
+        # All figures in one go: each that is read by itself makes a GPU wait.
+        figures = torch.stack([*parts.values(), loss]).detach().tolist()
+        return {**dict(zip([*parts, "total"], figures, strict=True)), "grad_norm": norm}
 
     def _drawn(
         self, encoded: ImageFeatures, prompts: Prompts, targets: Targets

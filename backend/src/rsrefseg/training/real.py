@@ -26,6 +26,7 @@ _PLAIN_CHOICES = frozenset({"position", "superlative"})
 # all around; but not those that are shrunk to the tile as it is.
 NEAR_SIDES, FAR_SIDES = (0.4, 1.0), (1.0, 2.5)
 FAR_SHARE, FAR_TILES = 0.4, 3
+_BLUR_SHARE = 0.25
 
 
 class RealImages:
@@ -145,9 +146,13 @@ def _things(
 
 
 def _jitter(rng: np.random.Generator, image: Pixels) -> Pixels:
-    """Changes brightness, contrast and white balance, as another sensor or hour would."""
+    """Changes light, contrast, colour and sharpness, as another sensor or hour would."""
+    if rng.random() < _BLUR_SHARE:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.2)), np.uint8)
     gain = rng.uniform(0.75, 1.3) * rng.uniform(0.92, 1.08, 3)
+    grey = image.mean(2, keepdims=True)
+    coloured = grey + (image - grey) * rng.uniform(0.6, 1.4)
     middle = image.mean()
-    changed = (image - middle) * gain + middle + rng.uniform(-22, 22)
-    clipped: Pixels = np.clip(changed, 0, 255).astype(np.uint8)
-    return clipped
+    changed = np.clip((coloured - middle) * gain + middle + rng.uniform(-22, 22), 0, 255)
+    lit: Pixels = (255 * (changed / 255) ** rng.uniform(0.8, 1.25)).astype(np.uint8)
+    return lit
