@@ -210,7 +210,7 @@ class Session:
             answer = self.timed("further phrase", lambda: self.ask(image))
             again = PolygonsRequest(answer.request_id, threshold=0.3 + 0.4 * i / self.repeat)
             self.timed("re-threshold", lambda again=again: self.client.polygons(again))
-            self.timed("further phrase that ranks", lambda: self.ask(image, rank="largest "))
+            self.timed("further phrase that ranks", lambda: self.ask(image, rank="leftmost "))
             self.timed("click", lambda: self.ask(image, points=(centre,), point_labels=(1,)))
         for _ in range(max(2, self.repeat // 5)):
             self.timed("10 phrases", lambda: self.ask(image, 10))

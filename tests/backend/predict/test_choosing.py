@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rsrefseg.geo.parts import find_parts
-from rsrefseg.predict.choosing import choose, read_choice
+from rsrefseg.predict.choosing import ask_and_choose, choose, read_choice
 from rsrefseg.predict.segmenter import Segmenter
-from rsrefseg.predict.types import Prompts
+from rsrefseg.predict.types import PhraseAnswer, Prompts
 
 # Cars as rows, columns, height and width in a view of 40 x 60 pixels.
 CARS = {
@@ -187,11 +187,34 @@ def test_parts_know_where_they_lie():
     assert not len(find_parts(np.zeros((4, 4), dtype=bool))[0].area)
 
 
+@pytest.mark.parametrize(
+    ("phrase", "asked"),
+    [
+        ("the largest car", ["the largest car"]),
+        ("the smallest red car", ["the smallest red car"]),
+        ("the second largest car", ["the second largest car", "all cars"]),
+        ("the two smallest cars", ["the two smallest cars", "all cars"]),
+        ("the leftmost car", ["the leftmost car", "all cars"]),
+    ],
+)
+def test_in_one_view_the_network_tells_the_largest_and_the_smallest_itself(phrase, asked):
+    said = []
+
+    def ask(phrases):
+        said.extend(phrases)
+        square = np.eye(8, dtype=np.float32)
+        return [PhraseAnswer(p, square, square, None) for p in phrases]
+
+    [answer] = ask_and_choose(ask, [phrase])
+    assert said == asked
+    assert answer.phrase == phrase
+
+
 def test_a_segmenter_chooses_if_its_preset_says_so(tiny_weights):
     segmenter = Segmenter.from_file(tiny_weights, device="cpu", precision="fp32")
     image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
     encoded = segmenter.encode(image)
-    phrase, info = "the largest building", segmenter.info
+    phrase, info = "the leftmost building", segmenter.info
     segmenter._info = replace(info, compares_outlines=False)
     own, road, things = segmenter.ask(encoded, [phrase, "the road", "all buildings"])
     segmenter._info = replace(info, compares_outlines=True)
