@@ -27,6 +27,24 @@ def test_coverage_is_the_share_of_pixels_of_each_class(seed):
         assert coverage[LABELS.index(label)].max() == 0, label
 
 
+def test_ground_plans_and_roofs_are_labels_where_they_can_be_told():
+    known = set()
+    for seed in range(1000, 1006):
+        view = generate(seed, phrases=1).view
+        coverage = label_coverage(view, 32)
+        for label in ("shape l-shaped", "material metal"):
+            quality, word = label.split()
+            have = [s for s in view.seen.values() if getattr(s.entity, quality) == word]
+            mask = view.mask(tuple(s.id for s in have)).reshape(32, 8, 32, 8).mean((1, 3))
+            found = coverage[LABELS.index(label)]
+            assert (found <= mask + 1e-6).all(), label  # what is cut or small stays out
+            known |= {label} if found.any() else set()
+            plain = [s for s in have if s.pixels >= 80 and s.shown >= 0.75 and not s.cut]
+            if len(plain) == len(have):
+                assert np.allclose(found, mask, atol=1e-6), label
+    assert known == {"shape l-shaped", "material metal"}
+
+
 @pytest.mark.parametrize("seed", [3, 21, 700])
 def test_what_a_phrase_names_covers_the_cells_that_its_mask_covers(seed):
     scene = generate(seed, phrases=24)

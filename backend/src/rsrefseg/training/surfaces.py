@@ -1,8 +1,9 @@
 """What every place of a rendered scene shows: labels for the image encoders, phrase or no phrase.
 
-A phrase teaches one mask; the scene behind it knows the class and colour of every pixel. Both image
-encoders are made to tell these through linear maps that exist in training only, which teaches them
-far more for each image than its phrases do.
+A phrase teaches one mask; the scene behind it knows the class and colour of every pixel, and the
+ground plan and roof of the building that it belongs to. Both image encoders are made to tell these
+through linear maps that exist in training only, which teaches them far more for each image than its
+phrases do.
 """
 
 from __future__ import annotations
@@ -17,11 +18,19 @@ from torch.nn import functional
 
 from rsrefseg.models.config import Preset
 from rsrefseg.scenes.colours import COLOURS
+from rsrefseg.scenes.phrases.lexicon import MATERIALS, SHAPES
+from rsrefseg.scenes.phrases.speaker import YES, Attr, material, shape
 from rsrefseg.scenes.taxonomy import IS_A
 from rsrefseg.scenes.view import View
 
-LABELS: tuple[str, ...] = (*sorted(set().union(*IS_A.values())), *COLOURS)
-"""Classes, wider classes, and colours."""
+_QUALITIES: tuple[Attr, ...] = (*map(shape, SHAPES), *map(material, MATERIALS))
+
+LABELS: tuple[str, ...] = (
+    *sorted(set().union(*IS_A.values())),
+    *COLOURS,
+    *(f"{quality.kind} {quality.word}" for quality in _QUALITIES),
+)
+"""Classes, wider classes, colours, and what shape or material a thing surely is."""
 
 _INDEX = {label: i for i, label in enumerate(LABELS)}
 # A label is rare at first: what the sigmoid of this says.
@@ -42,7 +51,8 @@ def label_coverage(view: View, side: int) -> NDArray[np.float32]:
     layers = [(ident, _INDEX[view.seen[ident].entity.cls]) for ident in view.layers]
     for ident, seen in view.seen.items():
         if ident < len(table):
-            for label in (*IS_A[seen.entity.cls], *seen.sure):
+            sure = (f"{q.kind} {q.word}" for q in _QUALITIES if q.test(seen) == YES)
+            for label in (*IS_A[seen.entity.cls], *seen.sure, *sure):
                 table[ident, _INDEX[label]] = 1.0
     return _coverage(view, table, layers, side)
 
