@@ -16,7 +16,7 @@ from rsrefseg.training.checkpoint import load_checkpoint
 from rsrefseg.training.config import TrainConfig
 from rsrefseg.training.loop import Trainer
 from rsrefseg.training.start import start_model, write_weights
-from rsrefseg.training.stream import BatchStream
+from rsrefseg.training.stream import BatchStream, batches
 
 CONFIG = TrainConfig(
     steps=4,
@@ -59,10 +59,34 @@ def test_processes_of_one_run_see_different_images(tokenizer):
     assert not torch.equal(parts[0], parts[1])
 
 
+def test_worker_processes_make_the_same_batches(tokenizer):
+    config = dataclasses.replace(CONFIG, loader_workers=2, steps=3)
+    stream = BatchStream(config, tokenizer, GRIDS)
+    made = list(batches(stream, 1))
+    assert len(made) == 2
+    for step, batch in zip((1, 2), made, strict=True):
+        own = stream[step]
+        assert torch.equal(batch.images, own.images)
+        assert all(torch.equal(v, getattr(own.targets, k)) for k, v in vars(batch.targets).items())
+
+
+def test_a_batch_is_bytes_until_it_is_ready(tokenizer):
+    batch = BatchStream(CONFIG, tokenizer, GRIDS)[0]
+    ready = batch.ready(torch.device("cpu"))
+    for bytes_, numbers in (
+        (batch.images, ready.images),
+        (batch.labels, ready.labels),
+        (batch.targets.mask, ready.targets.mask),
+    ):
+        assert bytes_.dtype == torch.uint8 and int(bytes_.max()) == 255
+        assert numbers.dtype == torch.float32 and float(numbers.max()) == 1.0
+    assert torch.equal(ready.token_ids, batch.token_ids)
+
+
 def test_targets_and_likes_do_not_overlap(tokenizer):
-    targets = BatchStream(CONFIG, tokenizer, GRIDS)[0].targets
+    targets = BatchStream(CONFIG, tokenizer, GRIDS)[0].ready(torch.device("cpu")).targets
     assert targets.mask.shape[1:] == (128, 128)
-    assert float((targets.tokens + targets.likes).max()) <= 1 + 1e-5
+    assert float((targets.tokens + targets.likes).max()) <= 1 + 1 / 255  # each is rounded
 
 
 def test_scenes_of_another_side_are_scaled_to_the_tile(tokenizer):
@@ -70,7 +94,7 @@ def test_scenes_of_another_side_are_scaled_to_the_tile(tokenizer):
     assert small.images.shape == (1, 3, 256, 256)
     assert small.targets.mask.shape[1:] == (128, 128)
     # What a place shows adds up as it does in the scene: somewhere a class covers a cell.
-    assert float(small.labels.amax()) == pytest.approx(1.0, abs=1e-5)
+    assert int(small.labels.amax()) == 255
     with pytest.raises(ConfigError, match="multiple of 32"):
         BatchStream(dataclasses.replace(CONFIG, scene_px=(100,)), tokenizer, GRIDS)
 

@@ -53,8 +53,11 @@ class Sample:
 class Batch:
     """One step's input.
 
+    Images and coverage are bytes, a quarter of what they weigh as numbers, until they are `ready`:
+    they come from other processes.
+
     Attributes:
-        images: B x 3 x S x S uint8.
+        images: B x 3 x S x S.
         labels: B x L x s x s, coverage of SAM's grid by each label; 0 where unknown.
         labelled: B, 1 where the labels are known.
         token_ids: P x L.
@@ -68,6 +71,16 @@ class Batch:
     token_ids: torch.Tensor
     lengths: torch.Tensor
     targets: Targets
+
+    def ready(self, device: torch.device) -> Batch:
+        """The same on a device, its bytes as fp32 of 0..1."""
+
+        def placed(values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+            there = {name: value.to(device) for name, value in values.items()}
+            return {n: v.float() / 255 if v.dtype == torch.uint8 else v for n, v in there.items()}
+
+        own = {name: value for name, value in vars(self).items() if name != "targets"}
+        return Batch(**placed(own), targets=Targets(**placed(vars(self.targets))))
 
 
 @dataclass(frozen=True)
@@ -98,21 +111,26 @@ def collate(samples: list[Sample], tokenizer: Tokenizer, grids: Grids) -> Batch:
         image_index=torch.tensor(index),
     )
     images = torch.from_numpy(np.stack([s.image for s in samples])).permute(0, 3, 1, 2)
-    labels = torch.zeros(len(samples), len(LABELS), grids.sam, grids.sam)
+    labels = torch.zeros(len(samples), len(LABELS), grids.sam, grids.sam, dtype=torch.uint8)
     for row, sample in zip(labels, samples, strict=True):
         if sample.labels is not None:
-            row.copy_(torch.from_numpy(sample.labels))
+            row.copy_(torch.from_numpy(_levels(sample.labels)))
     labelled = torch.tensor([float(s.labels is not None) for s in samples])
     return Batch(images.contiguous(), labels, labelled, token_ids, lengths, targets)
 
 
-def _things(question: Question, side: int) -> NDArray[np.float32]:
+def _things(question: Question, side: int) -> NDArray[np.uint8]:
     if question.things is None:
-        return np.zeros((THINGS, side, side), np.float32)
-    return question.things
+        return np.zeros((THINGS, side, side), np.uint8)
+    return _levels(question.things)
 
 
-def _coverage(mask: NDArray[np.bool_], side: int) -> NDArray[np.float32]:
-    """Share of each cell of a side x side grid that the mask covers."""
-    resized = cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
-    return np.asarray(resized, dtype=np.float32)
+def _coverage(mask: NDArray[np.bool_], side: int) -> NDArray[np.uint8]:
+    """How far the mask covers each cell of a side x side grid, in levels."""
+    levels = mask.astype(np.uint8) * 255
+    return np.asarray(cv2.resize(levels, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _levels(coverage: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Coverage of 0..1 as 0..255."""
+    return np.rint(coverage * 255).astype(np.uint8)

@@ -149,21 +149,20 @@ class Trainer:
         return self.step
 
     def _train_step(self, batch: Batch) -> dict[str, float]:
-        device = self.device
-        images = batch.images.to(device).to(self.dtype) / 255
-        targets = Targets(**{k: v.to(device) for k, v in vars(batch.targets).items()})
+        batch = batch.ready(self.device)
+        targets = batch.targets
         frozen = self.step < self.config.frozen_steps
         with torch.set_grad_enabled(not frozen):
-            encoded = self.model.encode_image(images)
+            encoded = self.model.encode_image(batch.images.to(self.dtype))
         if frozen:  # the encoders; what the prompter makes of them learns
             encoded = self.model.see_ground(encoded)
         # The finer maps are for drawing, which not all phrases come to.
         features = replace(encoded, high_res=()).expand(targets.image_index)
-        text = self.model.encode_text(batch.token_ids.to(device), batch.lengths.to(device))
-        labels, labelled = batch.labels.to(device), batch.labelled.to(device)
-        tokens = encoded.clip_tokens
+        text = self.model.encode_text(batch.token_ids, batch.lengths)
         parts = {
-            "surface": self.heads.surface_loss(tokens, encoded.sam_embed, labels, labelled),
+            "surface": self.heads.surface_loss(
+                encoded.clip_tokens, encoded.sam_embed, batch.labels, batch.labelled
+            ),
             "naming": self.heads.naming_loss(features.clip_tokens, text.pooled, targets.of_class),
         }
         if not self.config.encodes_only(self.step):

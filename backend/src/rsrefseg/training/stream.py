@@ -6,7 +6,9 @@ the work by taking different images of the same step.
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
+from multiprocessing.context import BaseContext
 
 import cv2
 import numpy as np
@@ -113,6 +115,18 @@ def batches(stream: BatchStream, first_step: int) -> Iterator[Batch]:
         sampler=Steps(first_step, stream.config.steps),
         num_workers=workers,
         prefetch_factor=4 if workers else None,
-        multiprocessing_context="spawn" if workers else None,
+        multiprocessing_context=_processes() if workers else None,
     )
     return iter(loader)
+
+
+def _processes() -> BaseContext:
+    """How workers start: off one process that has imported all this, where the system can fork.
+
+    A fork of the training process itself would not survive CUDA.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
