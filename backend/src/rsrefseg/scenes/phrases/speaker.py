@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 from typing import TypeVar
 
 import numpy as np
@@ -102,8 +106,8 @@ class Speaker:
         """One of the options."""
         if weights is None:
             return options[int(self.rng.random() * len(options))]
-        cumulated = np.cumsum(np.fromiter(weights, float))
-        at = int(np.searchsorted(cumulated, self.rng.random() * cumulated[-1], side="right"))
+        cumulated = list(accumulate(weights))
+        at = bisect_right(cumulated, self.rng.random() * cumulated[-1])
         return options[min(at, len(options) - 1)]
 
     def chance(self, p: float) -> bool:
@@ -142,6 +146,14 @@ class Speaker:
 
     def narrow(self, group: Group, attr: Attr) -> Group:
         """The members that also have a quality."""
+        return self._found(group, attr, lambda: self._narrow(group, attr))
+
+    def _found(self, group: Group, of: Hashable, find: Callable[[], T]) -> T:
+        """What is found out about a group: once about a whole class."""
+        whole = group is self._groups.get(group.cls)
+        return self.view.once((group.cls, of), find) if whole else find()
+
+    def _narrow(self, group: Group, attr: Attr) -> Group:
         tests = [(s, attr.test(s)) for s in group.yes]
         yes = tuple(s for s, t in tests if t == YES)
         maybe = tuple(s for s, t in tests if t == MAYBE)
@@ -162,8 +174,15 @@ class Speaker:
         return False
 
     def weigh(self, classes: Sequence[str]) -> list[float]:
-        """How much a class is worth talking about."""
-        return [_INTEREST.get(c, 1.0) * min(len(self.group(c).yes), 6) ** 0.5 for c in classes]
+        """How much each class is worth talking about."""
+
+        def weights() -> list[float]:
+            seen = (min(len(self.group(c).yes), 6) for c in classes)
+            return [
+                _INTEREST.get(c, 1.0) * math.sqrt(n) for c, n in zip(classes, seen, strict=True)
+            ]
+
+        return self.view.once(("weights", *classes), weights)
 
     def some_group(self, least: int = 2, attr_chance: float = 0.25) -> Group | None:
         """A class with several members, perhaps narrowed by a quality that some have."""
@@ -180,7 +199,11 @@ class Speaker:
         return group
 
     def some_attr(self, group: Group, kinds: Sequence[str] = ("colour",)) -> Attr | None:
-        """A quality that at least one member surely has and another surely lacks."""
+        """A quality that at least one member surely has."""
+        options = self._found(group, tuple(kinds), lambda: self._attrs(group, kinds))
+        return self.pick(options) if options else None
+
+    def _attrs(self, group: Group, kinds: Sequence[str]) -> list[Attr]:
         options: list[Attr] = []
         if "colour" in kinds and group.yes and group.yes[0].entity.cls in COLOURED:
             words = sorted({w for s in group.yes for w in s.sure})
@@ -193,14 +216,14 @@ class Speaker:
             options += [material(w) for w in stuff]
         if "size" in kinds and group.cls not in MASS:
             options += [size(group, w) for w in ("large", "small")]
-        options = [a for a in options if any(a.test(s) == YES for s in group.yes)]
-        return self.pick(options) if options else None
+        return [a for a in options if any(a.test(s) == YES for s in group.yes)]
 
     def noun(self, cls: str) -> tuple[str, str]:
         """A name of a class, singular and plural."""
         return self.pick(NOUNS[cls])
 
 
+@lru_cache
 def colour(word: str) -> Attr:
     """Has a colour."""
     return Attr(
@@ -208,6 +231,7 @@ def colour(word: str) -> Attr:
     )
 
 
+@lru_cache
 def shape(word: str) -> Attr:
     """Has a ground plan; whether that can still be told of what is cut or covered is in doubt."""
 
@@ -219,6 +243,7 @@ def shape(word: str) -> Attr:
     return Attr("shape", word, test)
 
 
+@lru_cache
 def material(word: str) -> Attr:
     """Has a roof of a material; an unknown one stays in doubt."""
 
