@@ -311,13 +311,13 @@ class Segmenter:
     ) -> list[PhraseAnswer]:
         """Answer phrases about an encoded image.
 
+        A phrase that ranks or places things ("the third car from the left") is answered by
+        choosing among the things, if the preset says so and no prompts are given.
+
         Args:
             encoded: what `encode` gave.
             phrases: tidy phrases (see `check_phrases`).
             prompts: clicks and a box that go to the decoder beside each phrase's own prompts.
-
-        A phrase that ranks or places things ("the third car from the left") is answered by
-        choosing among the things, if the preset says so and no prompts are given.
 
         Raises:
             OutOfMemoryError: no device's memory suffices.
