@@ -23,12 +23,15 @@ from rsrefseg.scenes.phrases.speaker import YES, Attr, material, shape
 from rsrefseg.scenes.taxonomy import IS_A
 from rsrefseg.scenes.view import View
 
-_QUALITIES: tuple[Attr, ...] = (*map(shape, SHAPES), *map(material, MATERIALS))
+_QUALITIES: dict[str, Attr] = {
+    f"{quality.kind} {quality.word}": quality
+    for quality in (*map(shape, SHAPES), *map(material, MATERIALS))
+}
 
 LABELS: tuple[str, ...] = (
     *sorted(set().union(*IS_A.values())),
     *COLOURS,
-    *(f"{quality.kind} {quality.word}" for quality in _QUALITIES),
+    *_QUALITIES,
 )
 """Classes, wider classes, colours, and what shape or material a thing surely is."""
 
@@ -51,7 +54,7 @@ def label_coverage(view: View, side: int) -> NDArray[np.float32]:
     layers = [(ident, _INDEX[view.seen[ident].entity.cls]) for ident in view.layers]
     for ident, seen in view.seen.items():
         if ident < len(table):
-            sure = (f"{q.kind} {q.word}" for q in _QUALITIES if q.test(seen) == YES)
+            sure = (label for label, quality in _QUALITIES.items() if quality.test(seen) == YES)
             for label in (*IS_A[seen.entity.cls], *seen.sure, *sure):
                 table[ident, _INDEX[label]] = 1.0
     return _coverage(view, table, layers, side)

@@ -177,10 +177,8 @@ class Speaker:
         """How much each class is worth talking about."""
 
         def weights() -> list[float]:
-            seen = (min(len(self.group(c).yes), 6) for c in classes)
-            return [
-                _INTEREST.get(c, 1.0) * math.sqrt(n) for c, n in zip(classes, seen, strict=True)
-            ]
+            many = {c: min(len(self.group(c).yes), 6) for c in classes}
+            return [_INTEREST.get(c, 1.0) * math.sqrt(n) for c, n in many.items()]
 
         return self.view.once(("weights", *classes), weights)
 
