@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -41,9 +43,21 @@ class Canvas:
     def blank(cls, rows: int, cols: int, scale: float, rgb: Rgb, texture: str) -> Canvas:
         """A canvas covered with one surface."""
         paint = np.empty((rows, cols, 4), np.uint8)
-        paint.view(np.uint32)[:] = _packed([rgb], texture)[0]
+        paint.view(np.uint32)[:] = _packed(rgb, texture)
         height = np.zeros((rows, cols), np.float32)
         return cls(scale, paint, height, np.zeros((rows, cols), np.int32))
+
+    @cached_property
+    def _metres(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Where the middles of columns and of rows lie."""
+        rows, cols = self.ids.shape
+        x, y = (np.arange(n, dtype=np.float32) + 0.5 for n in (cols, rows))
+        return x / np.float32(self.scale), y / np.float32(self.scale)
+
+    def lifted(self, outline: Points, height_m: float) -> Points:
+        """Where an outline at a height appears."""
+        x, y = self.lean
+        return np.add(outline, (x * height_m, y * height_m)) if x or y else outline
 
     def _fixed(self, outline: Points) -> list[NDArray[np.int32]]:
         one = 1 << _SHIFT
@@ -83,9 +97,9 @@ class Canvas:
         y0, y1 = max(int((cy - reach[1]) * s), 0), min(int((cy + reach[1]) * s) + 2, rows)
         if x0 >= x1 or y0 >= y1:
             return None
-        dx = ((np.arange(x0, x1, dtype=np.float32) + 0.5) / np.float32(s) - np.float32(cx))[None]
-        dy = ((np.arange(y0, y1, dtype=np.float32) + 0.5) / np.float32(s) - np.float32(cy))[:, None]
-        return slice(y0, y1), slice(x0, x1), np.asarray(dx, np.float32), np.asarray(dy, np.float32)
+        x, y = self._metres
+        dx, dy = x[x0:x1] - np.float32(cx), y[y0:y1] - np.float32(cy)
+        return slice(y0, y1), slice(x0, x1), dx[None], dy[:, None]
 
     def pitched(
         self,
@@ -131,7 +145,7 @@ class Canvas:
         seen = (au <= half_u) & (av <= half_v) & (height >= under)
         np.copyto(self.paint.view(np.uint32)[rows, cols, 0], table[plane], where=seen)
         np.copyto(under, height, where=seen)
-        self.ids[rows, cols][seen] = ident
+        np.copyto(self.ids[rows, cols], ident, where=seen)
 
     def stripes(self, outline: Points, angle: float, period_m: float, depth: float) -> None:
         """Modulate what is painted inside a polygon by parallel rows."""
@@ -151,9 +165,11 @@ class Canvas:
         across = dy * np.float32(k * np.cos(angle)) - dx * np.float32(k * np.sin(angle))
         wave = 1 + np.float32(depth) * np.sin(across[within])
         view = self.paint[rows, cols]
-        painted = view[within]
-        painted[:, :3] = np.minimum(painted[:, :3] * wave[:, None], 255)
-        view[within] = painted
+        pixels = view.view(np.uint32)[..., 0]
+        painted = pixels[within]
+        for band in painted.view(np.uint8).reshape(-1, 4).T[:3]:
+            band[:] = np.minimum(band * wave, 255)
+        pixels[within] = painted
 
     def crown(
         self, x: float, y: float, radius_m: float, top_m: float, rgb: Rgb, ident: int, kind: int
@@ -170,21 +186,20 @@ class Canvas:
         bottom = max(top_m - radius_m * 1.3, 0.5)
         height = np.float32(bottom) + np.float32(top_m - bottom) * dome
         under = self.height[y0:y1, x0:x1]
-        seen = (dome > 0.03) & (height > under)
-        self.paint.view(np.uint32)[y0:y1, x0:x1, 0][seen] = _packed([rgb], "leaves")[0]
-        np.copyto(under, height, where=seen)
-        self.ids[y0:y1, x0:x1][seen] = ident
+        seen = height > under
+        np.copyto(self.paint.view(np.uint32)[y0:y1, x0:x1, 0], _packed(rgb, "leaves"), where=seen)
+        np.maximum(under, height, out=under)
+        np.copyto(self.ids[y0:y1, x0:x1], ident, where=seen)
 
 
 def _table(colours: NDArray[np.float64], texture: str) -> NDArray[np.uint32]:
     """Albedos (...,3) and a texture, each as one number, as it lies in memory; in one row."""
     packed = np.full((colours.size // 3, 4), TEXTURE_INDEX[texture], np.uint8)
-    packed[:, :3] = np.clip(colours.reshape(-1, 3), 0, 255)
+    packed[:, :3] = np.minimum(np.maximum(colours.reshape(-1, 3), 0), 255)
     return packed.view(np.uint32)[:, 0]
 
 
-def _packed(colours: list[Rgb], texture: str) -> NDArray[np.uint32]:
-    """Albedo and texture of each colour as one number, as it lies in memory."""
-    index = TEXTURE_INDEX[texture]
-    rows = [(min(int(r), 255), min(int(g), 255), min(int(b), 255), index) for r, g, b in colours]
-    return np.array(rows, np.uint8).view(np.uint32)[:, 0]
+def _packed(rgb: Rgb, texture: str) -> int:
+    """Albedo and texture as one number, as it lies in memory."""
+    bands = (*(min(int(band), 255) for band in rgb), TEXTURE_INDEX[texture])
+    return int.from_bytes(bytes(bands), sys.byteorder)

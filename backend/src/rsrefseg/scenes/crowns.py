@@ -14,6 +14,8 @@ CONIFER = (12, 13, 14)
 PALM = (15, 16)
 BARE = (17, 18, 19)
 _SIDE = 72
+_RIM = 0.03
+"""Lower parts of a dome are no longer the crown."""
 
 
 @lru_cache(maxsize=1)
@@ -56,8 +58,7 @@ def _broadleaf(rng: np.random.Generator, xx: Dome, yy: Dome) -> Dome:
 
 @lru_cache(maxsize=4096)
 def crown_dome(kind: int, size_px: int) -> Dome:
-    """A crown `size_px` wide: heights 0..1.2, 0 outside."""
+    """A crown `size_px` wide: heights up to 1.2; minus infinity outside, below everything."""
     domes = _domes()
-    return np.asarray(
-        cv2.resize(domes[kind % len(domes)], (size_px, size_px), interpolation=cv2.INTER_AREA)
-    )
+    dome = cv2.resize(domes[kind % len(domes)], (size_px, size_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(np.where(dome > _RIM, dome, -np.inf), np.float32)

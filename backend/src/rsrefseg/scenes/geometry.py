@@ -36,11 +36,13 @@ def _circle(corners: int) -> Points:
 
 def ellipse(cx: float, cy: float, a: float, b: float, angle: float, corners: int = 24) -> Points:
     """An ellipse as a polygon; `a` and `b` are its half axes."""
-    local = _circle(corners) * (a, b)
-    if a != b:
+    if a == b:
+        outline = _circle(corners) * a
+    else:
         c, s = math.cos(angle), math.sin(angle)
-        local = local @ np.array([(c, s), (-s, c)])
-    return np.asarray(local + np.array([cx, cy]))
+        outline = _circle(corners) * (a, b) @ np.array([(c, s), (-s, c)])
+    outline += (cx, cy)
+    return outline
 
 
 def blob(rng: np.random.Generator, cx: float, cy: float, radius: float, rough: float) -> Points:

@@ -45,8 +45,8 @@ def draw_sun(rng: np.random.Generator) -> Sun:
     return Sun(float(np.cos(azimuth)), float(np.sin(azimuth)), elevation)
 
 
-def textured(rng: np.random.Generator, albedo: Field, index: Index, resolution_m: float) -> Field:
-    """Albedo with grain, stains and patches; H,W,3 float32 0..255. Changes `albedo` in place."""
+def textured(rng: np.random.Generator, albedo: Field, index: Index, resolution_m: float) -> None:
+    """Grain, stains and patches on albedo, 3,H,W float32 0..255, which is changed in place."""
     shape = (index.shape[0], index.shape[1])
     grains = [noise.field(rng, shape, g / resolution_m) for g in _GRAINS_M]
     grains[2] = 0.6 * grains[2] + 0.6 * noise.field(rng, shape, 1.9 / resolution_m)
@@ -58,15 +58,14 @@ def textured(rng: np.random.Generator, albedo: Field, index: Index, resolution_m
     worn += np.float32(0.6) * np.roll(grains[3], shape[1] // 3, axis=1)
     worn += np.float32(0.15) * grains[1] - np.float32(rng.uniform(-0.2, 1.2))
     worn *= np.float32(1.2)
-    mix = np.clip(worn, 0, 1, out=worn) * _by_texture(_PATCH, index)
+    mix = np.clip(worn, 0, 1, out=worn)
+    mix *= _by_texture(_PATCH, index)
     tint = _by_texture(_TINT, index) * np.roll(grains[2], 11, axis=1)
-    bands: list[Field] = [np.asarray(b, np.float32) for b in cv2.split(albedo)]
-    for k, band in enumerate(bands):
+    for k, band in enumerate(albedo):
         band += (_by_texture(_PATCH_RGB[:, k], index) - band) * mix
         band *= value
-    bands[0] *= 1 + tint
-    bands[2] *= 1 - tint
-    return np.asarray(cv2.merge(bands, dst=albedo), np.float32)
+    albedo[0] *= 1 + tint
+    albedo[2] *= 1 - tint
 
 
 def _by_texture(values: NDArray[np.float32], index: Index) -> Field:
@@ -79,7 +78,7 @@ def _by_texture(values: NDArray[np.float32], index: Index) -> Field:
 def grow_forest(
     rng: np.random.Generator, albedo: Field, height: Field, index: Index, resolution_m: float
 ) -> None:
-    """Closed canopy where the texture says forest: crowns in height and in brightness."""
+    """Closed canopy where the texture says forest: crowns in height, and in the albedo's bands."""
     forest = index == TEXTURE_INDEX["forest"]
     if not forest.any():
         return
@@ -87,7 +86,7 @@ def grow_forest(
         rng, (index.shape[0], index.shape[1]), float(rng.uniform(4, 9)) / resolution_m
     )
     height += forest * crowns * np.float32(9.0)
-    albedo *= np.where(forest, 0.6 + 0.5 * crowns, np.float32(1))[..., None]
+    albedo *= np.where(forest, 0.6 + 0.5 * crowns, np.float32(1))
 
 
 def shadows(height: Field, sun: Sun, resolution_m: float) -> Field:
@@ -129,15 +128,14 @@ def leaf_relief(height: Field, index: Index, sun: Sun, resolution_m: float) -> F
     gx = cv2.Sobel(soft, cv2.CV_32F, 1, 0, ksize=1, scale=0.5 / resolution_m)
     gy = cv2.Sobel(soft, cv2.CV_32F, 0, 1, ksize=1, scale=0.5 / resolution_m)
     slope = np.clip(-(gx * np.float32(sun.x) + gy * np.float32(sun.y)), -1.5, 1.5)
-    relief = np.where(slope > 0, 1 + 0.24 * slope, 1 + 0.24 * slope)
-    return np.where(leafy, relief, np.float32(1)).astype(np.float32)
+    return np.asarray(1 + 0.24 * slope * leafy, np.float32)
 
 
 def lit(albedo: Field, shadow: Field, ambient: float, sky: float) -> Field:
-    """Apply sun and sky light; shadows keep `ambient` of the light and turn blue by `sky`."""
-    keep = np.array([1 - sky, 1.0, 1 + sky], np.float32) * np.float32(ambient)
-    loss = 1 - keep
-    return np.asarray(
-        cv2.merge([b * (1 - shadow * k) for b, k in zip(cv2.split(albedo), loss, strict=True)]),
-        np.float32,
-    )
+    """Sun and sky light on albedo, 3,H,W: what reaches the camera, H,W,3.
+
+    Shadows keep `ambient` of the light and turn blue by `sky`. Changes `albedo`.
+    """
+    for band, tone in zip(albedo, (1 - sky, 1.0, 1 + sky), strict=True):
+        band *= 1 - shadow * (1 - np.float32(tone) * np.float32(ambient))
+    return np.asarray(cv2.merge(list(albedo)), np.float32)

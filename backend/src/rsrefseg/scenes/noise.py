@@ -23,13 +23,16 @@ def _canopy() -> Field:
     """Tree crowns seen from above as a height field 0..1; crowns are about 24 px wide."""
     rng = np.random.default_rng(7)
     field = np.zeros((_BANK_PX, _BANK_PX), np.float32)
-    yy, xx = np.mgrid[-20:21, -20:21].astype(np.float32)
+    yy, xx = np.mgrid[-18:19, -18:19].astype(np.float32)
+    squares = xx**2 + yy**2
     for _ in range(5200):
-        x, y = rng.integers(21, _BANK_PX - 21, 2)
+        x, y = rng.integers(21, _BANK_PX - 21, 2).tolist()
         r = rng.uniform(9, 18)
-        dome = np.sqrt(np.maximum(0, 1 - (xx**2 + yy**2) / r**2)) * rng.uniform(0.55, 1.0)
-        view = field[y - 20 : y + 21, x - 20 : x + 21]
-        np.maximum(view, dome.astype(np.float32), out=view)
+        dome = 1 - squares / r**2
+        np.sqrt(np.maximum(dome, 0, out=dome), out=dome)
+        dome *= rng.uniform(0.55, 1.0)
+        view = field[y - 18 : y + 19, x - 18 : x + 19]
+        np.maximum(view, dome, out=view)
     return field
 
 

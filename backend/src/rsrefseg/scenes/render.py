@@ -23,6 +23,9 @@ from rsrefseg.scenes.sensor import Sensor, draw_sensor, expose, missing, seam
 from rsrefseg.scenes.world import Decor, World
 
 _SEAMS, _NODATA, _LEANING = 0.05, 0.03, 0.35
+np.empty(16 << 20, np.uint8)
+"""Freed at once: from then on glibc keeps what is freed, up to this size, for the next scene,
+instead of handing each array back to the system and faulting its pages in again."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +107,13 @@ def render(
     height = np.ascontiguousarray(canvas.height[pick])
     index = np.ascontiguousarray(canvas.paint[..., 3][pick])
     small = cv2.resize(canvas.paint, (cols, rows), interpolation=cv2.INTER_AREA)
-    albedo = small[..., :3].astype(np.float32)
-    grow_forest(rng, albedo, height, index, resolution_m)
-    light = textured(rng, albedo, index, resolution_m)
+    bands = np.stack(cv2.split(small)[:3], dtype=np.float32)
+    grow_forest(rng, bands, height, index, resolution_m)
+    textured(rng, bands, index, resolution_m)
     relief = leaf_relief(height, index, how.sun, resolution_m)
     if relief is not None:
-        light *= relief[..., None]
-    light = lit(light, shadows(height, how.sun, resolution_m), how.ambient, how.sky)
+        bands *= relief
+    light = lit(bands, shadows(height, how.sun, resolution_m), how.ambient, how.sky)
     image = expose(rng, light, how.sensor)
     valid = np.ones(shape, bool)
     if how.flaws and rng.random() < _SEAMS:

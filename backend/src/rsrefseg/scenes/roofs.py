@@ -13,7 +13,8 @@ from rsrefseg.scenes.world import Rgb, Wing
 Field = NDArray[np.float32]
 TONES = 16
 """How many tones the sheets of one roof have."""
-_TONES = np.random.default_rng(3).standard_normal((64, 2))
+_TONES, _STAINS = np.hsplit(np.random.default_rng(3).standard_normal((64, 2)), 2)
+_STAINS = np.clip(0.4 + 0.6 * _STAINS, 0, 1)
 
 _DARKEST, _BRIGHTEST = 0.5, 1.4
 
@@ -78,10 +79,11 @@ def plane_shades(
 def sheet_tones(rgb: Rgb, sheets: Sheets, ident: int) -> NDArray[np.float64]:
     """The albedos that the sheets of one roof have: `TONES`,3; the same for the same `ident`."""
     start = 5 * ident % (len(_TONES) - TONES)
-    draws = _TONES[start : start + TONES]
-    tones = np.array(rgb) * (1 + sheets.spread * draws[:, :1])
-    stained = sheets.stain * np.clip(0.4 + 0.6 * draws[:, 1:], 0, 1)
-    return np.asarray(tones + (np.array(sheets.stain_rgb) - tones) * stained)
+    own = np.s_[start : start + TONES]
+    tones = np.array(rgb) * (1 + sheets.spread * _TONES[own])
+    if sheets.stain:
+        tones += (np.array(sheets.stain_rgb) - tones) * (sheets.stain * _STAINS[own])
+    return np.asarray(tones)
 
 
 def sheet_numbers(wing: Wing, u: Field, v: Field, sheets: Sheets) -> NDArray[np.int32]:

@@ -79,7 +79,6 @@ class View:
     resolution_m: float
     seen: dict[int, Seen]
     layers: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
-    _by_class: dict[str, list[Seen]] = field(default_factory=dict)
     _known: dict[object, Any] = field(default_factory=dict)
 
     def once(self, key: object, make: Callable[[], T]) -> T:
@@ -90,11 +89,14 @@ class View:
 
     def members(self, cls: str) -> list[Seen]:
         """What the picture shows of a class, its kinds included."""
-        found = self._by_class.get(cls)
-        if found is None:
-            found = [s for s in self.seen.values() if cls in IS_A[s.entity.cls]]
-            self._by_class[cls] = found
-        return found
+        return self.once("classes", self._classes).get(cls, [])
+
+    def _classes(self) -> dict[str, list[Seen]]:
+        members: dict[str, list[Seen]] = {}
+        for s in self.seen.values():
+            for cls in IS_A[s.entity.cls]:
+                members.setdefault(cls, []).append(s)
+        return members
 
     def mask(self, targets: tuple[int, ...]) -> NDArray[np.bool_]:
         """The pixels of some entities, their parts included: H,W bool."""

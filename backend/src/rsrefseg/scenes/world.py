@@ -60,7 +60,7 @@ class Entity:
         return float(lo[0] + hi[0]) / 2, float(lo[1] + hi[1]) / 2
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Decor:
     """Paint without a name: markings, yards, clutter, roof details; a line if `line_m` is set."""
 

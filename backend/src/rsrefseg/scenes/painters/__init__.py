@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from rsrefseg.scenes.canvas import Canvas
 from rsrefseg.scenes.painters.buildings import paint_building, paint_panel, paint_tank
 from rsrefseg.scenes.painters.things import paint_area, paint_box, paint_pool, paint_tree
@@ -61,9 +59,7 @@ def painting_order(world: World) -> list[Entity | Decor]:
 
 def paint_decor(canvas: Canvas, d: Decor) -> None:
     """Paint without a name, lifted to its height."""
-    outline = d.outline
-    if d.height_m:
-        outline = outline + np.array(canvas.lean) * d.height_m
+    outline = canvas.lifted(d.outline, d.height_m)
     if d.line_m:
         canvas.line(outline, d.rgb, d.line_m, d.texture)
     else:

@@ -33,6 +33,6 @@ def paint_pool(canvas: Canvas, e: Entity, sun: Sun3) -> None:
 
 def paint_box(canvas: Canvas, e: Entity, sun: Sun3) -> None:
     """A container or another box."""
-    canvas.fill(e.outline + np.array(canvas.lean) * e.height_m, e.rgb, "roof", e.id, e.height_m)
+    canvas.fill(canvas.lifted(e.outline, e.height_m), e.rgb, "roof", e.id, e.height_m)
     if "row_m" in e.style:
         canvas.stripes(e.outline, e.angle + np.pi / 2, e.style["row_m"], 0.08)

@@ -7,7 +7,7 @@ import numpy as np
 from rsrefseg.scenes.phrases.anchors import anchors, relate
 from rsrefseg.scenes.phrases.having import with_phrase
 from rsrefseg.scenes.phrases.setting import across_phrase, along_phrase, surrounded_phrase
-from rsrefseg.scenes.phrases.spatial import distance_to_line
+from rsrefseg.scenes.phrases.spatial import Test, distances_to_line
 from rsrefseg.scenes.phrases.speaker import MAYBE, NO, YES, Attr, Draft, Group, Speaker, Truth
 from rsrefseg.scenes.phrases.wording import refer
 from rsrefseg.scenes.taxonomy import LINES
@@ -21,18 +21,8 @@ def _on_road(sp: Speaker) -> Draft | None:
     roads = sp.view.members("anyroad")
     if len(group.yes) < 2 or not roads:
         return None
-    lines = [r.entity.axis for r in roads]
-    halves = [r.entity.width_m / 2 for r in roads]
-
-    def test(s: Seen) -> Truth:
-        x, y = s.entity.centre
-        depth = max(
-            half - distance_to_line(axis, x, y)
-            for axis, half in zip(lines, halves, strict=True) if axis is not None
-        )  # fmt: skip
-        return YES if depth > 0.6 else NO if depth < -2.5 else MAYBE
-
-    if any(axis is None for axis in lines):
+    test = sp.view.once(("on road", cls), lambda: _on_roads(group, roads))
+    if test is None:
         return None
     inner = sp.narrow(group, Attr("relation", "on", test))
     named = refer(sp, Group(group.cls, group.attrs, inner.yes, inner.maybe, inner.all))
@@ -43,6 +33,18 @@ def _on_road(sp: Speaker) -> Draft | None:
     )
     on = tuple(r.id for r in roads)
     return Draft(f"{named[0]} on {road}", "relation", named[1], group.blind(), group.ids(), (on,))
+
+
+def _on_roads(group: Group, roads: list[Seen]) -> Test | None:
+    """How deep in a road each member's centre lies; None if a road has no axis."""
+    centres = np.array([s.entity.centre for s in group.all])
+    depths = []
+    for road in roads:
+        if road.entity.axis is None:
+            return None
+        depths.append(road.entity.width_m / 2 - distances_to_line(road.entity.axis, centres))
+    depth = dict(zip(group.all, np.max(depths, axis=0).tolist(), strict=True))
+    return lambda s: YES if depth[s] > 0.6 else NO if depth[s] < -2.5 else MAYBE
 
 
 def _between(sp: Speaker) -> Draft | None:

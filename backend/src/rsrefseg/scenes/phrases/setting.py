@@ -8,7 +8,13 @@ import numpy as np
 
 from rsrefseg.scenes.phrases.anchors import anchors, sole_lines
 from rsrefseg.scenes.phrases.lexicon import MASS, RELATIONS
-from rsrefseg.scenes.phrases.spatial import Test, across_line, along_line, surrounded_by
+from rsrefseg.scenes.phrases.spatial import (
+    Test,
+    across_line,
+    along_line,
+    remembering,
+    surrounded_by,
+)  # fmt: skip
 from rsrefseg.scenes.phrases.speaker import Attr, Draft, Group, Speaker
 from rsrefseg.scenes.phrases.wording import noun_phrase, refer
 from rsrefseg.scenes.taxonomy import IS_A, names
@@ -89,7 +95,7 @@ def across_phrase(sp: Speaker) -> Draft | None:
 
 
 def _by_members(sp: Speaker, ids: tuple[int, ...]) -> Test:
-    return surrounded_by(sp, sp.view.mask(ids))
+    return remembering(surrounded_by(sp, sp.view.mask(ids)))
 
 
 def surrounded_phrase(sp: Speaker) -> Draft | None:
@@ -106,7 +112,7 @@ def surrounded_phrase(sp: Speaker) -> Draft | None:
         if cover in IS_A[group.cls]:
             continue
         ids = tuple(s.id for s in sp.view.members(cover))
-        test = sp.once(cover, partial(_by_members, sp, ids))
+        test = sp.view.once(("surrounded by", cover), partial(_by_members, sp, ids))
         inner = _held(sp, group, "surrounded", test, ())
         named = inner and refer(sp, inner)
         if not named:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rsrefseg.scenes.geometry import along
+from rsrefseg.scenes.geometry import Points, along
 from rsrefseg.scenes.phrases.speaker import MAYBE, NO, YES, Speaker, Truth
 from rsrefseg.scenes.view import Seen
 
@@ -17,12 +17,12 @@ Test = Callable[[Seen], Truth]
 
 def remembering(test: Test) -> Test:
     """The same test, which asks itself only once about each thing."""
-    known: dict[int, Truth] = {}
+    known: dict[Seen, Truth] = {}
 
     def remembered(s: Seen) -> Truth:
-        answer = known.get(s.id)
+        answer = known.get(s)
         if answer is None:
-            answer = known[s.id] = test(s)
+            answer = known[s] = test(s)
         return answer
 
     return remembered
@@ -73,21 +73,23 @@ def _side_of_line(sp: Speaker, line: Seen, side: str) -> Test | None:
 
 def side_of_thing(sp: Speaker, anchor: Seen, side: str) -> Test:
     """Left, right, above or below a compact thing: within a cone on that side."""
+    sideways, forward = side in ("left", "right"), side in ("right", "below")
+
+    def clear(s: Seen) -> bool:
+        if sideways:
+            return s.x0 >= anchor.x1 - 3 if forward else s.x1 <= anchor.x0 + 3
+        return s.y0 >= anchor.y1 - 3 if forward else s.y1 <= anchor.y0 + 3
 
     def test(s: Seen) -> Truth:
         dx, dy = s.cx - anchor.cx, s.cy - anchor.cy
-        ahead, aside = {
-            "left": (-dx, dy), "right": (dx, dy), "above": (-dy, dx), "below": (dy, dx),
-        }[side]  # fmt: skip
-        clear = {
-            "left": s.x1 <= anchor.x0 + 3, "right": s.x0 >= anchor.x1 - 3,
-            "above": s.y1 <= anchor.y0 + 3, "below": s.y0 >= anchor.y1 - 3,
-        }[side]  # fmt: skip
+        ahead, aside = (dx, abs(dy)) if sideways else (dy, abs(dx))
+        if not forward:
+            ahead = -ahead
         if ahead <= 0:
-            return NO if ahead < -3 or abs(aside) > 3 else MAYBE
-        if clear and abs(aside) < 0.9 * ahead:
+            return NO if ahead < -3 or aside > 3 else MAYBE
+        if aside < 0.9 * ahead and clear(s):
             return YES
-        return MAYBE if abs(aside) < 3.0 * ahead else NO
+        return MAYBE if aside < 3.0 * ahead else NO
 
     return test
 
@@ -139,14 +141,13 @@ def _next_to_line(sp: Speaker, line: Seen) -> Test | None:
     return remembering(test)
 
 
-def distance_to_line(axis: np.ndarray, x: float, y: float) -> float:
-    """Distance of a point to an open line, in the line's own units."""
-    a, b = axis[:-1], axis[1:]
-    d = b - a
-    t = np.clip(
-        ((x - a[:, 0]) * d[:, 0] + (y - a[:, 1]) * d[:, 1]) / np.maximum((d**2).sum(1), 1e-9), 0, 1
-    )
-    return float(np.hypot(a[:, 0] + t * d[:, 0] - x, a[:, 1] + t * d[:, 1] - y).min())
+def distances_to_line(axis: Points, points: Points) -> NDArray[np.float64]:
+    """Distance of each point to an open line, in the line's own units."""
+    a, d = axis[:-1], np.diff(axis, axis=0)
+    x, y = points[:, :1], points[:, 1:]
+    t = ((x - a[:, 0]) * d[:, 0] + (y - a[:, 1]) * d[:, 1]) / np.maximum((d**2).sum(1), 1e-9)
+    t = np.clip(t, 0, 1)
+    return np.asarray(np.hypot(a[:, 0] + t * d[:, 0] - x, a[:, 1] + t * d[:, 1] - y).min(axis=1))
 
 
 def onto_line(axis: NDArray[np.float64], x: float, y: float) -> tuple[float, float]:
@@ -168,12 +169,10 @@ def _along_line(sp: Speaker, line: Seen) -> Test | None:
     axis, half = line.entity.axis, 0.5 * line.entity.width_m + 0.5
     if beside is None or axis is None:
         return None
-
-    def test(s: Seen) -> Truth:
-        x, y = s.cx * sp.view.resolution_m, s.cy * sp.view.resolution_m
-        return MAYBE if distance_to_line(axis, x, y) < half else beside(s)
-
-    return remembering(test)
+    things = list(sp.view.seen.values())
+    centres = np.array([(s.cx, s.cy) for s in things]) * sp.view.resolution_m
+    far = dict(zip(things, distances_to_line(axis, centres).tolist(), strict=True))
+    return lambda s: MAYBE if far[s] < half else beside(s)
 
 
 def _stations(sp: Speaker, line: Seen) -> Callable[[Seen], tuple[float, float, float]] | None:
@@ -185,13 +184,13 @@ def _stations(sp: Speaker, line: Seen) -> Callable[[Seen], tuple[float, float, f
     if len(axis) < 2:
         return None
     axis = axis / (res, res, 1.0)
-    known: dict[int, tuple[float, float, float]] = {}
+    known: dict[Seen, tuple[float, float, float]] = {}
 
     def placed(s: Seen) -> tuple[float, float, float]:
-        if s.id not in known:
+        if s not in known:
             station, off = onto_line(axis, s.cx, s.cy)
-            known[s.id] = station, off, 0.5 * min(s.x1 - s.x0, s.y1 - s.y0)
-        return known[s.id]
+            known[s] = station, off, 0.5 * min(s.x1 - s.x0, s.y1 - s.y0)
+        return known[s]
 
     return placed
 
@@ -234,24 +233,35 @@ def surrounded_by(sp: Speaker, cover: NDArray[np.bool_]) -> Test:
     """
 
     def test(s: Seen) -> Truth:
-        reach = int(np.clip(0.35 * max(s.x1 - s.x0, s.y1 - s.y0), 4, 0.08 * sp.cols))
+        reach = int(min(max(0.35 * max(s.x1 - s.x0, s.y1 - s.y0), 4), 0.08 * sp.cols))
         x0, y0 = max(s.x0 - reach, 0), max(s.y0 - reach, 0)
         x1, y1 = min(s.x1 + reach, sp.cols), min(s.y1 + reach, sp.rows)
         window = np.s_[y0:y1, x0:x1]
         own = (sp.view.ids[window] == s.id).astype(np.uint8)
-        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-        ys, xs = np.nonzero(cv2.dilate(own, disc) > own)
-        if not len(xs):
+        if np.count_nonzero(own) in (0, own.size):
             return MAYBE
-        turn = np.arctan2(ys + y0 + 0.5 - s.cy, xs + x0 + 0.5 - s.cx)
-        sector = np.minimum(((turn / np.pi + 1) * _SECTORS / 2).astype(int), _SECTORS - 1)
-        hits = cover[window][ys, xs]
-        count = np.bincount(sector, minlength=_SECTORS)
-        share = np.bincount(sector, hits, _SECTORS) / np.maximum(count, 1)
-        if hits.mean() < 0.4 or ((share < 0.2) & (count > 0)).sum() >= 2:
+        if not cover[window].any():
+            return NO
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+        around = cv2.dilate(own, disc) > own
+        hits = around & cover[window]
+        covered = np.count_nonzero(hits) / np.count_nonzero(around)
+        if covered < 0.4:
+            return NO
+        count, hit = (_by_sector(m, s, x0, y0) for m in (around, hits))
+        share = hit / np.maximum(count, 1)
+        if ((share < 0.2) & (count > 0)).sum() >= 2:
             return NO
         whole = not s.cut and s.x0 >= reach <= s.y0 and s.x1 + reach <= sp.cols
         whole = whole and s.y1 + reach <= sp.rows
-        return YES if whole and share.min() > 0.35 and hits.mean() > 0.65 else MAYBE
+        return YES if whole and share.min() > 0.35 and covered > 0.65 else MAYBE
 
     return test
+
+
+def _by_sector(mask: NDArray[np.bool_], s: Seen, x0: int, y0: int) -> NDArray[np.int64]:
+    """How many pixels of a mask lie in each sector around a thing; x0, y0 is the mask's corner."""
+    ys, xs = np.nonzero(mask)
+    turn = np.arctan2(ys + y0 + 0.5 - s.cy, xs + x0 + 0.5 - s.cx)
+    sector = np.minimum(((turn / np.pi + 1) * _SECTORS / 2).astype(int), _SECTORS - 1)
+    return np.bincount(sector, minlength=_SECTORS)

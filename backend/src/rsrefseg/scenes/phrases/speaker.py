@@ -100,7 +100,6 @@ class Speaker:
         self.present = frozenset(s.entity.cls for s in view.seen.values())
         self._groups: dict[str, Group] = {}
         self._classes: dict[tuple[frozenset[str], int], tuple[str, ...]] = {}
-        self._tests: dict[str, Callable[[Seen], Truth]] = {}
 
     def pick(self, options: Sequence[T], weights: Iterable[float] | None = None) -> T:
         """One of the options."""
@@ -123,21 +122,6 @@ class Speaker:
             dim = tuple(s for s in members if not s.clear)
             found = self._groups[cls] = Group(cls, (), clear, dim, members)
         return found
-
-    def once(
-        self, name: str, make: Callable[[], Callable[[Seen], Truth]]
-    ) -> Callable[[Seen], Truth]:
-        """A test that is costly, made once, and asked once about each thing."""
-        if name not in self._tests:
-            test, known = make(), dict[int, Truth]()
-
-            def remembered(s: Seen) -> Truth:
-                if s.id not in known:
-                    known[s.id] = test(s)
-                return known[s.id]
-
-            self._tests[name] = remembered
-        return self._tests[name]
 
     def firm(self, group: Group) -> bool:
         """Whether the doubtful members are too small to matter to a mask of all."""
