@@ -189,8 +189,8 @@ def _measure(view: View, picture: Picture, ids: NDArray[np.int32], only: set[int
         maybe: frozenset[str] = frozenset()
         if entity.cls in COLOURED and n >= _MIN_COLOUR_PX:
             sample = pixels[order[start : start + n : max(n // 150, 1)]]
-            middle = np.sort(sample, axis=0)[len(sample) // 2]
-            sure, maybe = colour_words(middle)
+            half = len(sample) // 2
+            sure, maybe = colour_words(np.partition(sample, half, axis=0)[half])
         cut = left == 0 or top == 0 or right == cols or bottom == rows
         full = _area_m2(entity) / view.resolution_m**2
         view.seen[ident] = Seen(

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
-from rsrefseg.scenes.geometry import Points, along, blob, ellipse, offset, rectangle, ribbon, smooth
+from rsrefseg.scenes.geometry import (
+    Points,
+    blob,
+    ellipse,
+    offset,
+    rectangle,
+    ribbon,
+    smooth,
+    stations,
+)  # fmt: skip
 from rsrefseg.scenes.layouts.style import Rng, Style, chance, uniform
 from rsrefseg.scenes.materials import car_paint, jitter
 from rsrefseg.scenes.world import Entity, Rgb, World
@@ -16,11 +27,11 @@ _VEHICLES = {"car": (4.5, 1.85), "truck": (9.0, 2.5), "bus": (12.0, 2.6)}
 
 def scatter(
     world: World, rng: Rng, spacing_m: float, margin_m: float = 4.0, most: int = 420
-) -> Points:
+) -> list[list[float]]:
     """Random points over the view, about `spacing_m` apart."""
     w, h = world.width_m + 2 * margin_m, world.height_m + 2 * margin_m
     n = int(min(w * h / spacing_m**2, most))
-    return rng.random((n, 2)) * (w, h) - margin_m
+    return cast(list[list[float]], (rng.random((n, 2)) * (w, h) - margin_m).tolist())
 
 
 def somewhere(world: World, rng: Rng) -> tuple[float, float]:
@@ -54,7 +65,7 @@ def road(world: World, line: Points, width_m: float, rgb: Rgb, cls: str = "road"
 
 def dashes(world: World, line: Points, dash_m: float, gap_m: float, width_m: float = 0.15) -> None:
     """A dashed line of road paint."""
-    for x, y, angle in along(line, dash_m + gap_m):
+    for x, y, angle in stations(line, dash_m + gap_m):
         if world.in_view(x, y, 5):
             c, s = dash_m / 2 * np.cos(angle), dash_m / 2 * np.sin(angle)
             ends = np.array([(x - c, y - s), (x + c, y + s)])
@@ -85,7 +96,7 @@ def zebra(world: World, x: float, y: float, angle: float, road_m: float) -> None
 
 def parked(world: World, rng: Rng, line: Points, side_m: float, share: float) -> None:
     """Cars standing along a kerb."""
-    for x, y, angle in along(offset(line, side_m), 6.2, uniform(rng, 0, 6)):
+    for x, y, angle in stations(offset(line, side_m), 6.2, uniform(rng, 0, 6)):
         if chance(rng, share):
             vehicle(world, rng, x, y, angle + (0.0 if side_m > 0 else np.pi), take=False)
 
@@ -108,12 +119,12 @@ def tree(
     kind = style.tree_kinds[int(rng.integers(len(style.tree_kinds)))]
     if 12 <= kind <= 16:
         width = min(width, 6.0)
-    world.take(rectangle(x, y, width * 0.4, width * 0.4, 0.0))
-    draws = rng.random(2)
+    world.take_square(x, y, 0.4 * width)
+    draws: list[float] = rng.random(2).tolist()
     return world.add(
         "tree", ellipse(x, y, width / 2, width / 2, 0, 12), jitter(rng, style.green, 0.14, 0.05),
         texture="leaves", width_m=width, length_m=width,
-        height_m=width * (0.75 + 0.5 * float(draws[0])) + 1.0 + (3.0 if kind > 11 else 0.0),
+        height_m=width * (0.75 + 0.5 * draws[0]) + 1.0 + (3.0 if kind > 11 else 0.0),
         style={"kind": float(kind)},
     )  # fmt: skip
 
@@ -125,14 +136,14 @@ def grove(world: World, rng: Rng, style: Style, spacing_m: float) -> None:
     centres = scatter(world, rng, spacing_m * 2.2)
     for cx, cy in centres:
         for _ in range(int(rng.integers(1, 8))):
-            dx, dy = rng.normal(size=2) * spacing_m * 0.7
-            tree(world, rng, style, cx + dx, cy + dy)
+            dx, dy = rng.normal(size=2).tolist()
+            tree(world, rng, style, cx + dx * spacing_m * 0.7, cy + dy * spacing_m * 0.7)
 
 
 def tree_row(world: World, rng: Rng, style: Style, line: Points, spacing_m: float) -> None:
     """Trees of one size along a line."""
     size = uniform(rng, 3, 8)
-    for x, y, _ in along(line, spacing_m, uniform(rng, 0, spacing_m)):
+    for x, y, _ in stations(line, spacing_m, uniform(rng, 0, spacing_m)):
         if chance(rng, 0.85):
             tree(world, rng, style, x, y, size * uniform(rng, 0.8, 1.2))
 
@@ -183,7 +194,7 @@ def traffic(
     for lane in range(lanes):
         side = (lane + 0.5) * lane_m - width_m / 2
         turn = np.pi if lanes > 1 and side < 0 else 0.0
-        for x, y, angle in along(offset(line, side), 7.5, uniform(rng, 0, 7.5)):
+        for x, y, angle in stations(offset(line, side), 7.5, uniform(rng, 0, 7.5)):
             if chance(rng, 7.5 / gap_m):
                 p = rng.random()
                 cls = "car" if p < 0.85 else "truck" if p < 0.95 else "bus"
@@ -211,16 +222,16 @@ def pool(world: World, rng: Rng, x: float, y: float, angle: float) -> Entity | N
 def litter(world: World, rng: Rng, spacing_m: float) -> None:
     """Small things on free ground that no one would name: bins, stones, tarpaulins, bushes."""
     draws = rng.random((len(points := scatter(world, rng, spacing_m, most=220)), 4))
-    for (x, y), (a, b, c, d) in zip(points, draws, strict=True):
+    for (x, y), (a, b, c, d) in zip(points, draws.tolist(), strict=True):
         if not world.free_at(x, y):
             continue
-        tone = 60 + 150 * float(a)
-        rgb = (tone, tone * (0.92 + 0.08 * float(b)), tone * (0.8 + 0.2 * float(c)))
+        tone = 60 + 150 * a
+        rgb = (tone, tone * (0.92 + 0.08 * b), tone * (0.8 + 0.2 * c))
         if d < 0.4:
-            rgb = (50 + 30 * float(a), 64 + 30 * float(b), 44 + 16 * float(c))
-        size = 0.4 + 2.0 * float(b * c)
-        outline = rectangle(x, y, size, size * (0.4 + 0.6 * float(d)), 3 * float(a))
-        world.paint(outline, rgb, texture="plain", level="ground", height_m=0.5 * float(c))
+            rgb = (50 + 30 * a, 64 + 30 * b, 44 + 16 * c)
+        size = 0.4 + 2.0 * b * c
+        outline = rectangle(x, y, size, size * (0.4 + 0.6 * d), 3 * a)
+        world.paint(outline, rgb, texture="plain", level="ground", height_m=0.5 * c)
 
 
 def patches(world: World, rng: Rng, options: tuple[tuple[Rgb, str], ...], count: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rsrefseg.scenes.geometry import Points, along, blob, ellipse, rectangle
+from rsrefseg.scenes.geometry import Points, blob, ellipse, rectangle, stations
 from rsrefseg.scenes.layouts.common import hedge, pool, tree, vehicle
 from rsrefseg.scenes.layouts.houses import building, house
 from rsrefseg.scenes.layouts.style import Rng, Style, chance, pick_roof, uniform
@@ -43,20 +43,20 @@ def plots_along(
     empty: float = 0.08,
 ) -> None:  # fmt: skip
     """A row of plots on one side of a street."""
-    stations = along(line, 1.0)
+    places = stations(line, 1.0)
     at = uniform(rng, 0, style.plot_m[0])
     setback = uniform(rng, 1.0, 8.0) if style.region != "himalayan" else uniform(rng, 0, 2)
-    while at < len(stations) - 4:
+    while at < len(places) - 4:
         width = style.plot_m[0] * uniform(rng, 0.85, 1.3)
         depth = style.plot_m[1] * uniform(rng, 0.9, 1.1)
         middle = int(at + width / 2)
         at += width
-        if middle >= len(stations):
+        if middle >= len(places):
             break
-        x0, y0, angle = stations[middle]
+        x0, y0, angle = places[middle]
         nx, ny = -math.sin(angle) * side, math.cos(angle) * side
         far = from_axis_m + depth / 2
-        plot = Plot(x0 + nx * far, y0 + ny * far, width, depth, float(angle), (nx, ny))
+        plot = Plot(x0 + nx * far, y0 + ny * far, width, depth, angle, (nx, ny))
         if not world.in_view(plot.x, plot.y, 0.5 * max(width, depth)):
             continue
         if world.free(rectangle(plot.x, plot.y, width * 0.9, depth * 0.7, angle), 0.12):
@@ -149,7 +149,7 @@ def _ring_of_trees(world: World, rng: Rng, style: Style, built: Entity) -> None:
     out = size + 0.6
     for w in built.wings:
         walls = rectangle(w.cx, w.cy, w.length + out, w.width + out, w.angle)
-        for x, y, _ in along(np.concatenate([walls, walls[:1]]), 0.75 * size):
+        for x, y, _ in stations(np.concatenate([walls, walls[:1]]), 0.75 * size):
             tree(world, rng, style, x, y, size * uniform(rng, 0.85, 1.2))
 
 

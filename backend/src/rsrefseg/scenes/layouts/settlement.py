@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from rsrefseg.scenes.geometry import Points, along, offset, rectangle, ribbon
+from rsrefseg.scenes.geometry import Points, offset, rectangle, ribbon, stations
 from rsrefseg.scenes.layouts.common import (
     crossing_line,
     dashes,
@@ -54,7 +54,7 @@ def street(
     else:
         traffic(world, rng, line, width_m, uniform(rng, 20, 100))
     if chance(rng, 0.3):
-        for x, y, a in along(line, uniform(rng, 35, 80), uniform(rng, 5, 40)):
+        for x, y, a in stations(line, uniform(rng, 35, 80), uniform(rng, 5, 40)):
             zebra(world, x, y, a, width_m)
     if chance(rng, 0.2):
         side = 1 if chance(rng, 0.5) else -1

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from rsrefseg.scenes.geometry import Points, along, ellipse, offset, rectangle, ribbon
+from rsrefseg.scenes.geometry import Points, along, ellipse, offset, rectangle, ribbon, stations
 from rsrefseg.scenes.layouts.common import (
     crossing_line,
     dashes,
@@ -209,7 +209,7 @@ def airport(rng: Rng, width_m: float, height_m: float) -> World:
             p = rng.random()
             vehicle(world, rng, x, y, angle, "truck" if p < 0.3 else "car" if p < 0.9 else "bus")
     side = offset(apron, -width / 2 - 0.12 * k)
-    for x, y, _ in along(side, 0.25 * k + 8, uniform(rng, 0, 20)):
+    for x, y, _ in stations(side, 0.25 * k + 8, uniform(rng, 0, 20)):
         dome = chance(rng, 0.5)
         building(
             world,
@@ -231,7 +231,7 @@ def _park_planes(
 ) -> None:
     heading = angle + math.pi / 2 + (math.pi if chance(rng, 0.5) else 0)
     for shift in np.arange(-width / 2 + span * 0.7, width / 2 - span * 0.5, span * 1.5):
-        for x, y, _ in along(offset(apron, float(shift)), span * 1.3, uniform(rng, 0, span)):
+        for x, y, _ in stations(offset(apron, float(shift)), span * 1.3, uniform(rng, 0, span)):
             if not chance(rng, 0.6) or not world.in_view(x, y, span / 2):
                 continue
             d = span * uniform(rng, 0.75, 1.1)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from rsrefseg.scenes.geometry import along, ellipse, offset, rectangle
+from rsrefseg.scenes.geometry import ellipse, offset, rectangle, stations
 from rsrefseg.scenes.layouts.common import (
     crossing_line,
     grove,
@@ -224,7 +224,7 @@ def _marina(
     size: float,
     reach: float,
 ) -> None:
-    for x, y, a in along(quay, size * 2.2 + uniform(rng, 6, 16), uniform(rng, 0, 20)):
+    for x, y, a in stations(quay, size * 2.2 + uniform(rng, 6, 16), uniform(rng, 0, 20)):
         nx, ny = -math.sin(a), math.cos(a)
         outline = rectangle(x + nx * reach / 2, y + ny * reach / 2, reach, 2.6, a + math.pi / 2)
         axis = np.array([[x, y], [x + nx * reach, y + ny * reach]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 
 from rsrefseg.scenes.canvas import Canvas
 from rsrefseg.scenes.painters.buildings import paint_building, paint_panel, paint_tank
@@ -53,7 +54,7 @@ def painting_order(world: World) -> list[Entity | Decor]:
         keyed.append((LEVELS[e.cls], e.height_m, i, e))
     for i, d in enumerate(world.decor):
         keyed.append((DECOR_LEVELS[d.level], d.height_m, i, d))
-    keyed.sort(key=lambda k: k[:3])
+    keyed.sort(key=itemgetter(0, 1, 2))
     return [k[3] for k in keyed]
 
 
