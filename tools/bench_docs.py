@@ -129,6 +129,24 @@ def scene(report: dict[str, Any]) -> str:
     return f"{measured_on(report, f'in {precision}')}\n\n{report['markdown']}"
 
 
+def scenes(report: dict[str, Any]) -> str:
+    """How many scenes a core makes a second, and what each stage takes."""
+    figures = report["figures"]
+    rows = [
+        ("a core to itself", f"{figures['scenes_per_s_per_core']:.1f}"),
+        ("… written as files", f"{figures['written_per_s_per_core']:.1f}"),
+        (
+            "a core that others use too, pass by pass",
+            f"{figures['slowest_pass']:.1f} to {figures['fastest_pass']:.1f}",
+        ),
+        ("target", f"{report['target_per_s']:.0f}"),
+    ]
+    stages = [f"{name[:-3]} {ms:.1f} ms" for name, ms in figures.items() if name.endswith("_ms")]
+    lines = [measured_on(report), "", "| Scenes a second | Number |", "| --- | ---: |"]
+    lines += [f"| {name} | {value} |" for name, value in rows]
+    return "\n".join([*lines, "", f"Stages: {', '.join(stages)}."])
+
+
 def heartbeat(report: dict[str, Any]) -> str:
     """How long QGIS's main thread was blocked at most, step by step."""
     lines = [
@@ -146,6 +164,7 @@ def heartbeat(report: dict[str, Any]) -> str:
 
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "heartbeat": heartbeat,
+    "scenes": scenes,
     "interactive": interactive,
     "load": load,
     "model": model,

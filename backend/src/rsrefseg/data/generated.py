@@ -56,13 +56,23 @@ def write_scenes(
     _make_folder(out / "images")
     for number, one in enumerate(range(seed, seed + count), start=1):
         scene = generate(one, size_px=size_px, phrases=phrases)
-        records += _write_scene(scene, out, f"{one:08d}")
+        records += write_scene(scene, out, f"{one:08d}")
         if done is not None:
             done(number)
     return write_cases(out / "cases.jsonl", records)
 
 
-def _write_scene(scene: Scene, out: Path, stem: str) -> list[CaseRecord]:
+def write_scene(scene: Scene, out: Path, stem: str) -> list[CaseRecord]:
+    """Write one scene's picture and masks; returns its cases.
+
+    Args:
+        scene: what is written.
+        out: folder that has a folder `images` in it.
+        stem: what its files' names begin with.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
     image = out / "images" / f"{stem}.tif"
     write_rgb_geotiff(image, scene.image, place_of(scene), CRS)
     written: dict[int, Path] = {}

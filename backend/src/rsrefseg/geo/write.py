@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,17 @@ import rasterio
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 
 from rsrefseg.errors import OutputError
 from rsrefseg.geo.polygons import mask_to_polygons
+
+
+@lru_cache
+def _named(crs: str) -> CRS:
+    """A CRS by its name; looking one up takes a millisecond."""
+    return CRS.from_user_input(crs)
 
 
 def write_rgb_geotiff(path: Path, image: NDArray[np.uint8], transform: Affine, crs: str) -> None:
@@ -33,7 +41,7 @@ def write_rgb_geotiff(path: Path, image: NDArray[np.uint8], transform: Affine, c
         # Level 1 takes half the time of the usual 6 for files that are 2 % larger.
         with rasterio.open(
             path, "w", driver="GTiff", width=cols, height=rows, count=3, dtype="uint8",
-            crs=crs, transform=transform, photometric="rgb",
+            crs=_named(crs), transform=transform, photometric="rgb",
             compress="deflate", predictor=2, zlevel=1,
         ) as dataset:  # fmt: skip
             dataset.write(np.ascontiguousarray(image.transpose(2, 0, 1)))
@@ -51,7 +59,7 @@ def write_mask_geojson(
     Raises:
         OutputError: it cannot be written.
     """
-    wkt = rasterio.crs.CRS.from_user_input(crs).to_wkt()
+    wkt = _named(crs).to_wkt()
     parts = mask_to_polygons(mask.astype(np.float32), np.ones(mask.shape, bool), transform, wkt)
     epsg = crs.rpartition(":")[2]
     collection = {

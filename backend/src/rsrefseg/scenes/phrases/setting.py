@@ -15,7 +15,7 @@ from rsrefseg.scenes.phrases.spatial import (
     remembering,
     surrounded_by,
 )  # fmt: skip
-from rsrefseg.scenes.phrases.speaker import Attr, Draft, Group, Speaker
+from rsrefseg.scenes.phrases.speaker import YES, Attr, Draft, Group, Speaker
 from rsrefseg.scenes.phrases.wording import noun_phrase, refer
 from rsrefseg.scenes.taxonomy import IS_A, names
 
@@ -34,8 +34,10 @@ def _held(sp: Speaker, group: Group, name: str, test: Test, own: tuple[int, ...]
         tuple(s for s in group.yes if s.id not in own),
         tuple(s for s in group.maybe if s.id not in own), group.all,
     )  # fmt: skip
+    if not any(test(s) == YES for s in kept.yes):
+        return None
     inner = sp.narrow(kept, Attr("relation", name, test))
-    if not inner.yes or len(inner.yes) + len(inner.maybe) == len(kept.yes) + len(kept.maybe):
+    if len(inner.yes) + len(inner.maybe) == len(kept.yes) + len(kept.maybe):
         return None
     return Group(group.cls, group.attrs, inner.yes, inner.maybe, inner.all)
 
