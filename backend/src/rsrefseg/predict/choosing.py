@@ -30,7 +30,7 @@ from rsrefseg.predict.types import PhraseAnswer
 # A pixel is a thing's where its probability is above this.
 IN = 0.5
 # Where a side of the view begins and its middle ends, 0 at the centre and 1 at the edge.
-SIDE_BEGINS, MIDDLE_ENDS = 0.1, 0.5
+SIDE_BEGINS, MIDDLE_ENDS = 0.1, 0.3
 # Next to: nearer than this share of the view's longer side.
 NEAR_SHARE = 0.06
 # Left of: this far aside at most for each step to the left.
@@ -81,12 +81,6 @@ _NEAREST = (
     re.compile(r"(?P<noun>.+) (?P<by>nearest|closest)(?: to)? (?P<to>(?:the|an?) .+)"),
     re.compile(r"(?P<by>nearest|closest) (?P<noun>.+) to (?P<to>(?:the|an?) .+)"),
     re.compile(r"(?P<noun>.+) (?P<by>furthest|farthest)(?: away)? from (?P<to>(?:the|an?) .+)"),
-)
-_EXCEPT = (
-    re.compile(
-        r"(?P<noun>.+) (?:except|except for|other than|but|besides) the (?P<but>[\w-]+) ones?"
-    ),
-    re.compile(r"(?P<noun>.+) (?:that|which) (?:are|is) not (?P<but>[\w-]+)"),
 )
 _BETWEEN = re.compile(r"(?P<noun>.+?) between (?P<to>(?:the|an?) .+?) and (?P<and>(?:the|an?) .+)")
 _RELATED = re.compile(
@@ -155,11 +149,6 @@ def read_choice(phrase: str) -> Choice | None:
         if found := form.fullmatch(text):
             things = _all_of(found["noun"], _TAIL)
             return Choice(things, _nearest(found), (found["to"],)) if things else None
-    for form in _EXCEPT:
-        if found := form.fullmatch(text):
-            things = _all_of(found["noun"], _TAIL)
-            excepted = _all_of(f"{found['but']} {found['noun']}", _TAIL) or ""
-            return Choice(things, not_among, (excepted,), whole=False) if things else None
     for form in _PLACED:
         if found := form.fullmatch(text):
             noun = found["noun"]
