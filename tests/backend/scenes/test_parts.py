@@ -21,6 +21,7 @@ from rsrefseg.scenes.geometry import (
 from rsrefseg.scenes.layouts.common import road, vehicle
 from rsrefseg.scenes.light import Sun, shadows
 from rsrefseg.scenes.materials import TEXTURES
+from rsrefseg.scenes.phrases.spatial import distances_to_line
 from rsrefseg.scenes.sensor import draw_sensor, expose
 from rsrefseg.scenes.world import Ground, Wing, World
 
@@ -47,6 +48,22 @@ def test_along_and_smooth_keep_the_ends() -> None:
     stations = along(line, 2.0)
     steps = np.linalg.norm(np.diff(stations[:, :2], axis=0), axis=1)
     assert (steps < 2.01).all()
+
+
+def test_distances_to_a_bent_line() -> None:
+    axis = np.array([(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)])
+    points = np.array([(5.0, 3.0), (12.0, 5.0), (13.0, 14.0), (-3.0, -4.0)])
+    assert distances_to_line(axis, points) == pytest.approx([3.0, 2.0, 5.0, 5.0])
+
+
+def test_a_square_takes_the_ground_that_its_corners_take() -> None:
+    rng = np.random.default_rng(0)
+    for x, y, side in rng.random((100, 3)) * (70, 60, 6) - (20, 20, 0):
+        one, other = (World(30, 20, Ground((0, 0, 0), "grass")) for _ in range(2))
+        one.take_square(x, y, side)
+        other.take(rectangle(x, y, side, side, 0.0))
+        around = [(x + u, y + v) for u in np.arange(-4, 4, 0.3) for v in np.arange(-4, 4, 0.3)]
+        assert [one.free_at(*p) for p in around] == [other.free_at(*p) for p in around]
 
 
 def test_inside() -> None:
