@@ -178,9 +178,27 @@ def test_rate_warms_up_stays_and_falls_to_zero():
     config = dataclasses.replace(CONFIG, steps=100, warmup_steps=10, decay_fraction=0.2)
     rates = [config.rate(s) / config.learning_rate for s in range(101)]
     assert rates[0] == pytest.approx(0.1)
-    assert rates[10] == rates[80] == 1.0
+    assert [rates[10], rates[80]] == pytest.approx([1, 1])
     assert rates[90] == pytest.approx(0.5)
     assert rates[100] == 0.0
+
+
+def test_rate_falls_in_time_for_the_end_by_the_clock():
+    config = dataclasses.replace(CONFIG, steps=1000, minutes=10, decay_fraction=0.5)
+    rates = [config.rate(50, 60 * m) / config.learning_rate for m in (0, 5, 7.5, 10, 11)]
+    assert rates == pytest.approx([1, 1, 0.5, 0, 0])
+    assert config.rate(900, 60) / config.learning_rate == pytest.approx(0.2), "few steps are left"
+
+
+def test_run_ends_by_the_clock_and_stays_ended(tmp_path):
+    config = dataclasses.replace(CONFIG, steps=1000, minutes=1e-4)
+    assert make_trainer(tmp_path, config).run() == 1
+    again = make_trainer(tmp_path, config)
+    assert again.run() == 1
+    last = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()][-1]
+    assert last["rate"] == 0.0
+    with pytest.raises(ConfigError, match="minutes must be above 0"):
+        dataclasses.replace(CONFIG, minutes=0)
 
 
 def test_run_that_goes_on_from_weights_learns_words_appended_since(tmp_path):

@@ -23,9 +23,10 @@ from rsrefseg.scenes.sensor import Sensor, draw_sensor, expose, missing, seam
 from rsrefseg.scenes.world import Decor, World
 
 _SEAMS, _NODATA, _LEANING = 0.05, 0.03, 0.35
+
+# Freed at once: from then on glibc keeps what is freed, up to this size, for the next scene,
+# instead of handing each array back to the system and faulting its pages in again.
 np.empty(16 << 20, np.uint8)
-"""Freed at once: from then on glibc keeps what is freed, up to this size, for the next scene,
-instead of handing each array back to the system and faulting its pages in again."""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,9 @@ class TrainConfig:
         preset: name or path of the model preset.
         init: weights file to start from, or None to start from scratch.
         steps: optimiser steps of the whole run; the schedule is laid over them.
+        minutes: the run ends after so many minutes of training, if its steps are not done by then,
+            and the learning rate falls in time for that: for a machine that is lent by the hour.
+            Such a run does not come out the same twice; `kind_stages` still follow the steps.
         images_per_step: images per step and process.
         phrases_per_image: phrases asked of each image at once.
         encoder_steps: so many steps at the beginning train the encoders alone, on what every place
@@ -77,6 +80,7 @@ class TrainConfig:
     preset: str = "rsrefseg2-tiny"
     init: str | None = None
     steps: int = 4000
+    minutes: float | None = None
     images_per_step: int = 4
     phrases_per_image: int = 16
     encoder_steps: int = 0
@@ -116,6 +120,8 @@ class TrainConfig:
             raise ConfigError(f"Precision {self.precision!r} is unknown; use auto, fp32 or bf16.")
         if not 0 <= self.real_share <= 1 or (self.real_share and not self.real_cases):
             raise ConfigError("real_share must be 0 to 1, and above 0 only with real_cases.")
+        if self.minutes is not None and not self.minutes > 0:
+            raise ConfigError("minutes must be above 0; leave it out for a run of so many steps.")
         if not 0 < self.decay_fraction <= 1:
             raise ConfigError("decay_fraction must be above 0 and at most 1.")
 
@@ -162,7 +168,12 @@ class TrainConfig:
         """Images of a step and process."""
         return self.encoder_images if self.encodes_only(step) else self.images_per_step
 
-    def rate(self, step: int) -> float:
+    def done(self, step: int, seconds: float) -> float:
+        """Share of the run that is over after so many steps and seconds."""
+        by_time = 0.0 if self.minutes is None else seconds / (60 * self.minutes)
+        return max(step / self.steps, by_time)
+
+    def rate(self, step: int, seconds: float = 0.0) -> float:
         """Learning rate: warm-up, plateau, then linear to zero over the last share of the run.
 
         The plateau makes a run extensible: a longer run shares its beginning with a shorter one
@@ -170,6 +181,5 @@ class TrainConfig:
         """
         if step < self.warmup_steps:
             return self.learning_rate * (step + 1) / self.warmup_steps
-        decay_steps = self.decay_fraction * self.steps
-        left = (self.steps - step) / decay_steps
-        return self.learning_rate * min(1.0, left)
+        left = (1 - self.done(step, seconds)) / self.decay_fraction
+        return self.learning_rate * min(1.0, max(0.0, left))

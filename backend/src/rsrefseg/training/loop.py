@@ -51,6 +51,14 @@ class Process:
             dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         return cls(dist.get_rank(), dist.get_world_size())
 
+    def agree(self, seconds: float, device: torch.device) -> float:
+        """The same time for all processes, so that all stop at the same step."""
+        if self.world == 1:
+            return seconds
+        shared = torch.tensor([seconds], device=device)
+        self.average(shared)
+        return float(shared)
+
     def average(self, gradients: Tensor) -> None:
         """Averages a tensor over the processes, in place."""
         dist.all_reduce(gradients)
@@ -132,10 +140,12 @@ class Trainer:
         begun = saved = time.monotonic()
         before = self.seconds
         for batch in batches(stream, self.step):
+            if self.config.done(self.step, self.seconds) >= 1:
+                break
             figures = self._train_step(batch)
             self.step += 1
             now = time.monotonic()
-            self.seconds = before + now - begun
+            self.seconds = self.process.agree(before + now - begun, self.device)
             if self.step % self.config.log_every == 0:
                 self._log({"loss": figures})
             if self.config.validate_every and self.step % self.config.validate_every == 0:
@@ -143,7 +153,7 @@ class Trainer:
             if now - saved > self.config.checkpoint_minutes * 60:
                 self.save()
                 saved = now
-            if max_minutes is not None and now - begun > max_minutes * 60:
+            if max_minutes is not None and self.seconds - before > max_minutes * 60:
                 break
         self.save()
         return self.step
@@ -172,7 +182,8 @@ class Trainer:
         loss = weighted(parts, self.config.loss)
         loss.backward()  # type: ignore[no-untyped-call]
         share = self.process.average if self.process.world > 1 else None
-        norm = self.optimizer.step(self.config.rate(self.step), self.config.clip_norm, share)
+        rate = self.config.rate(self.step, self.seconds)
+        norm = self.optimizer.step(rate, self.config.clip_norm, share)
         # All figures in one go: each that is read by itself makes a GPU wait.
         figures = torch.stack([*parts.values(), loss]).detach().tolist()
         return {**dict(zip([*parts, "total"], figures, strict=True)), "grad_norm": norm}
@@ -209,7 +220,7 @@ class Trainer:
     def _log(self, entry: dict[str, Any]) -> None:
         if self.process.rank != 0:
             return
-        rate = self.config.rate(self.step)
+        rate = self.config.rate(self.step, self.seconds)
         head = {"step": self.step, "minutes": round(self.seconds / 60, 2), "rate": rate}
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps({**head, **entry}) + "\n")
