@@ -133,12 +133,9 @@ def scenes(report: dict[str, Any]) -> str:
     """How many scenes a core makes a second, and what each stage takes."""
     figures = report["figures"]
     rows = [
-        ("a core to itself", f"{figures['scenes_per_s_per_core']:.1f}"),
+        ("made by one core, each scene's best pass", f"{figures['scenes_per_s_per_core']:.1f}"),
         ("… written as files", f"{figures['written_per_s_per_core']:.1f}"),
-        (
-            "a core that others use too, pass by pass",
-            f"{figures['slowest_pass']:.1f} to {figures['fastest_pass']:.1f}",
-        ),
+        ("whole passes", f"{figures['slowest_pass']:.1f} to {figures['fastest_pass']:.1f}"),
         ("target", f"{report['target_per_s']:.0f}"),
     ]
     stages = [f"{name[:-3]} {ms:.1f} ms" for name, ms in figures.items() if name.endswith("_ms")]

@@ -2,8 +2,8 @@
 
 python backend/benchmarks/scenes.py [--count N]
 
-All scenes are made several times. What a scene takes at best is what the code needs; what it takes
-beyond that, other programs took that shared the core. Both are reported.
+All scenes are made several times. What a scene takes at best comes nearest to what the code needs;
+whole passes also count what others took of the core. Both are reported.
 """
 
 from __future__ import annotations
