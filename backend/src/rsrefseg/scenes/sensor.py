@@ -114,9 +114,10 @@ def _development(sensor: Sensor, middle: float) -> NDArray[np.float64]:
 
 def _toned(light: NDArray[np.float32]) -> Picture:
     """Roll off highlights above 200 and shadows below 24, cut to 8 bits; changes `light`."""
-    bright, dark = light > 200, light < 24
-    light[bright] = 200 + 55 * np.tanh((light[bright] - 200) / 70)
-    light[dark] = 24 * np.exp((np.maximum(light[dark], -60) - 24) / 40)
+    flat = light.reshape(-1)
+    bright, dark = np.flatnonzero(flat > 200), np.flatnonzero(flat < 24)
+    flat[bright] = 200 + 55 * np.tanh((flat[bright] - 200) / 70)
+    flat[dark] = 24 * np.exp((np.maximum(flat[dark], -60) - 24) / 40)
     return light.astype(np.uint8)
 
 

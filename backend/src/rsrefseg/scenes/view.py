@@ -122,7 +122,7 @@ def look(world: World, picture: Picture, resolution_m: float) -> View:
         if e.part_of is not None:
             owner[e.id] = e.part_of
     inner = {e.id for e in world.entities if e.part_of is not None}
-    whole = owner[parts] if inner else parts
+    whole = owner.take(parts) if inner else parts
     view = View(world, whole, parts, resolution_m, {})
     _measure(view, picture, whole, None)
     if inner:
@@ -136,10 +136,11 @@ def _land_cover(view: View, picture: Picture) -> None:
     classes = {s.entity.cls for s in view.seen.values()}
     if "field" in classes:
         return
-    open_ids = [0, *(e.id for e in view.world.of("sand", "bare"))]
+    bare = np.zeros(len(view.world.entities) + 1, bool)
+    bare[[0, *(e.id for e in view.world.of("sand", "bare"))]] = True
     covers = {
-        "vegetation": _IS_GREEN[picture.texture],
-        "bare": _IS_BARE[picture.texture] & np.isin(picture.ids, open_ids),
+        "vegetation": _IS_GREEN.take(picture.texture),
+        "bare": _IS_BARE.take(picture.texture) & bare.take(picture.ids),
     }
     for cls, mask in covers.items():
         mask &= picture.valid
@@ -170,7 +171,9 @@ def _measure(view: View, picture: Picture, ids: NDArray[np.int32], only: set[int
         order = some[np.argsort(flat[some], kind="stable")]
     keys = flat[order]
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
-    ys, xs = np.divmod(order.astype(np.int32), np.int32(cols))
+    order = order.astype(np.int32)
+    ys = order // np.int32(cols)
+    xs = order - ys * np.int32(cols)
     count = np.diff(starts, append=keys.size)
     cx = np.add.reduceat(xs, starts, dtype=np.int64) / count + 0.5
     cy = np.add.reduceat(ys, starts, dtype=np.int64) / count + 0.5
