@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from rsrefseg.errors import PhraseError
-from rsrefseg.predict.phrases import needs_whole_scene, tidy_phrases
+from rsrefseg.predict.phrases import names_nothing, needs_whole_scene, tidy_phrases
 
 
 def test_phrases_are_tidied_and_kept_once():
@@ -55,3 +55,22 @@ def test_phrases_about_everything_in_view(phrase):
 )
 def test_phrases_about_what_is_near(phrase):
     assert not needs_whole_scene(phrase)
+
+
+VOCABULARY = ("the", "red", "left", "of", "all", "house", "houses", "building", "road")
+
+
+@pytest.mark.parametrize(
+    "phrase", ["zebra", "the red zebra", "all zebras", "the second zebra from the left", "красная"]
+)
+def test_what_names_nothing_known(phrase):
+    assert names_nothing(phrase, VOCABULARY)
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    ["the red house", "houses left of the zebra", "the zebra left of the road", "the red biulding",
+     "all huoses", "the red ones"],
+)  # fmt: skip
+def test_what_names_something_known_or_nearly_so(phrase):
+    assert not names_nothing(phrase, VOCABULARY)

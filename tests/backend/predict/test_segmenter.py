@@ -97,6 +97,14 @@ def test_words_it_never_learnt_are_named(segmenter):
     assert segmenter.phrase_warnings("the red roofs") == []
 
 
+def test_nothing_is_there_of_what_it_never_learnt(segmenter):
+    encoded = segmenter.encode(picture())
+    strange, half_known = segmenter.ask(encoded, ["the red крыша", "the крыша left of the road"])
+    assert strange.presence == 0.0
+    assert half_known.presence > 0.0
+    assert strange.probability.max() > 0.0, "the best guess can still be shown"
+
+
 def test_phrases_beyond_the_model_s_context(segmenter):
     with pytest.raises(PhraseError, match="512"):
         segmenter.check_phrases(["building " * 250])

@@ -5,13 +5,35 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from difflib import get_close_matches
+from functools import lru_cache
 
 from rsrefseg.errors import PhraseError
+from rsrefseg.models.tokenizer import split_words
 from rsrefseg.predict.choosing import read_choice
 
 MAX_PHRASES = 256
 # A word of English takes about eight characters with its blank, and at least one token.
 CHARS_PER_TOKEN = 8
+
+# Words that say which thing, of what kind or where, and name none themselves.
+_WHICH = """
+    a an the all any both each every no not of and or but except other than that those these this
+    which where with without is are has have having its it one ones only please find select show
+    mark segment outline me image picture scene photo view map area part side edge corner row pair
+    group half number 1 2 3 4 5 6 first second third fourth fifth 2nd 3rd 4th 5th two three four
+    five six single many left right top bottom upper lower middle centre center central north south
+    east west northern southern eastern western northeast northwest southeast southwest leftmost
+    rightmost topmost bottommost northernmost southernmost easternmost westernmost largest biggest
+    smallest longest shortest widest narrowest nearest closest farthest furthest far large big small
+    little long short wide narrow whole light dark bright coloured colored red green blue white
+    black grey gray brown yellow orange turquoise round circular square l u t shaped bare tiled
+    metal concrete tin wood oil next to near beside besides by close between above below across
+    along alongside opposite from in on at for around enclosed surrounded touching inside away
+"""
+_DESCRIBING = frozenset(_WHICH.split())
+# So like a known word is one that is mistyped: of five letters, one or two.
+_MISTYPED = 0.8
 
 _RELATIVE_TO_ALL = re.compile(
     r"\b(?:larg|bigg|small|tini|long|short|tall|wid|narrow|clos|near|farth|furth|bright|dark)est\b"
@@ -89,6 +111,24 @@ def reading_warnings(
             f"({most_pieces} of {pieces} word pieces): shorten it."
         )
     return warnings
+
+
+@lru_cache(maxsize=1024)
+def names_nothing(phrase: str, vocabulary: tuple[str, ...]) -> bool:
+    """Whether a phrase names no thing that the model learnt, such as "the red zebra".
+
+    What the model then draws is a guess: words that it spells out look to it like any thing.
+    A word that is nearly a known one counts as that, mistyped.
+
+    Args:
+        phrase: a tidy phrase.
+        vocabulary: all words that the model learnt.
+    """
+    named = {word for word in split_words(phrase) if any(c.isalnum() for c in word)} - _DESCRIBING
+    things = [word for word in vocabulary if word not in _DESCRIBING]
+    if not named or not named.isdisjoint(things):
+        return False
+    return not any(get_close_matches(word, things, 1, _MISTYPED) for word in named)
 
 
 def needs_whole_scene(phrase: str) -> bool:

@@ -393,5 +393,4 @@ class Segmenter:
         logits = self._model.upsample(
             answer.low_res_logits, tile, encoded.content_px, encoded.shape
         )
-        unknown = [tuple(self._tokenizer.unknown_words(phrase)) for phrase in phrases]
-        return phrase_answers(phrases, unknown, answer, logits, encoded, tile)
+        return phrase_answers(phrases, self._tokenizer, answer, logits, encoded, tile)

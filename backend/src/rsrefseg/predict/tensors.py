@@ -15,6 +15,8 @@ from torch import Tensor
 
 from rsrefseg.errors import InputError
 from rsrefseg.models.features import AskOutput, ImageFeatures, TextFeatures
+from rsrefseg.models.tokenizer import Tokenizer, WordTokenizer
+from rsrefseg.predict.phrases import names_nothing
 from rsrefseg.predict.types import EncodedImage, PhraseAnswer, Prompts
 
 Item = TypeVar("Item")
@@ -146,7 +148,7 @@ def heats_of(
 
 def phrase_answers(
     phrases: Sequence[str],
-    unknown: Sequence[tuple[str, ...]],
+    tokenizer: Tokenizer,
     answer: Answer,
     logits: Tensor,
     encoded: EncodedImage,
@@ -156,7 +158,7 @@ def phrase_answers(
 
     Args:
         phrases: P of them.
-        unknown: for each, the words that the model never learnt.
+        tokenizer: the model's; of what it does not know nothing is there.
         answer: the model's.
         logits: (P, 1, H, W) its masks, brought to the image's pixels; overwritten.
         encoded: the image; where it shows nothing, nothing is found.
@@ -169,17 +171,20 @@ def phrase_answers(
     presence: list[float | None] = [None] * len(phrases)
     if answer.presence_logit is not None:
         presence = list(answer.presence_logit.float().sigmoid().flatten().tolist())
+    if answer.presence_logit is not None and isinstance(tokenizer, WordTokenizer):
+        strange = (names_nothing(phrase, tokenizer.words) for phrase in phrases)
+        presence = [0.0 if s else p for s, p in zip(strange, presence, strict=True)]
     return [
         PhraseAnswer(
             phrase=phrase,
             probability=probability,
             heat=heat,
             presence=there,
-            unknown_words=words,
+            unknown_words=tuple(tokenizer.unknown_words(phrase)),
             heat_px=cell_px,
         )
-        for phrase, words, probability, heat, there in zip(
-            phrases, unknown, probabilities, heats, presence, strict=True
+        for phrase, probability, heat, there in zip(
+            phrases, probabilities, heats, presence, strict=True
         )
     ]
 
