@@ -128,7 +128,8 @@ class PhraseAnswer:
         probability: H x W float32, 0 to 1, at the image's own size.
         heat: h x w float32, 0 to 1, where the model looked: the dense prompt at the token grid,
             covering the whole image.
-        presence: probability that anything matches, or None if the model does not judge that.
+        presence: probability that anything matches, 0 where the phrase names nothing that the
+            model learnt; None if the model does not judge that.
         unknown_words: words that the model never learnt.
         heat_px: height and width of a cell of the heat, in pixels of the image; None when the
             cells divide the image evenly.
