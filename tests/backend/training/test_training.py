@@ -226,28 +226,29 @@ def test_broken_checkpoint_is_refused_with_a_remedy(tmp_path):
 
 @pytest.mark.slow
 def test_two_minutes_of_training_learn_its_own_small_set(tmp_path):
-    """Overfits three scenes: the loss must fall and the masks must be found."""
+    """Overfits two scenes: the loss must fall and the masks must be found."""
     from rsrefseg.evaluation.generated import scene_scores
     from rsrefseg.evaluation.metrics import summarise
     from rsrefseg.predict.loading import in_memory
 
     config = TrainConfig(
-        steps=120,
-        images_per_step=3,
+        steps=60,
+        images_per_step=2,
         phrases_per_image=6,
         loader_workers=0,
         validate_every=0,
         warmup_steps=10,
-        learning_rate=1e-3,
+        optimizer="muon",
+        learning_rate=2e-3,
         ema_decay=0.9,
         log_every=1,
-        repeat_scenes=3,
+        repeat_scenes=2,
         kind_stages=(),
     )
     trainer = make_trainer(tmp_path, config, smaller_tile())
     trainer.run()
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     losses = [entry["loss"]["total"] for entry in log]
-    assert sum(losses[-10:]) < 0.6 * sum(losses[:10])
-    scores = scene_scores(in_memory(trainer.averaged_model()), range(3), phrases=6)
-    assert summarise(scores)["gIoU"] > 0.35
+    assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
+    scores = scene_scores(in_memory(trainer.averaged_model()), range(2), phrases=6)
+    assert summarise(scores)["gIoU"] > 0.45
