@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rsrefseg.geo.parts import find_parts
-from rsrefseg.predict.choosing import ask_and_choose, choose, read_choice
+from rsrefseg.predict.choices import read_choice
+from rsrefseg.predict.choosing import ask_and_choose, choose
 from rsrefseg.predict.segmenter import Segmenter
 from rsrefseg.predict.types import PhraseAnswer, Prompts
 
@@ -176,6 +177,86 @@ def test_parts_know_where_they_lie():
     x, y = (column + width / 2) / 30 - 1, (row + height / 2) / 20 - 1
     assert parts.centre[1] == pytest.approx([-x, x, -y, y])
     assert not len(find_parts(np.zeros((4, 4), dtype=bool))[0].area)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "things", "plan", "count"),
+    [
+        ("the L-shaped house", "all houses", "l-shaped", 1),
+        ("l shaped house", "all houses", "l-shaped", 1),
+        ("all l-shaped buildings", "all buildings", "l-shaped", None),
+        ("every t-shaped home", "all homes", "t-shaped", None),
+        ("L-shaped structures", "all structures", "l-shaped", None),
+        ("the two red u-shaped houses", "all red houses", "u-shaped", 2),
+        ("the house shaped like an L", "all houses", "l-shaped", 1),
+        ("houses that are u-shaped", "all houses", "u-shaped", None),
+        ("the l-shaped house along the road", "all houses along the road", "l-shaped", 1),
+    ],
+)
+def test_a_ground_plan_is_read(phrase, things, plan, count):
+    choice = read_choice(phrase)
+    assert (choice.things, choice.plan, choice.count) == (things, plan, count)
+    assert not choice.by
+    assert not choice.whole
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "all houses except the l-shaped ones", "the l-shaped one", "l-shaped road",
+        "l-shaped and u-shaped houses", "house with the l-shaped roof", "the round tank",
+        "houses that are not l-shaped", "the courtyard building",
+    ],
+)  # fmt: skip
+def test_what_is_no_ground_plan_of_things_is_left_to_the_network(phrase):
+    assert read_choice(phrase) is None
+
+
+# Wings as rows, columns, heights and widths: two L-shaped houses, a plain one and a T-shaped one.
+HOUSES = {
+    "plain": [(6, 6, 14, 24)],
+    "left": [(6, 56, 12, 30), (18, 56, 14, 10)],
+    "t": [(56, 6, 11, 34), (67, 18, 16, 10)],
+    "right": [(56, 56, 12, 30), (68, 76, 14, 10)],
+}
+
+
+def houses(*names):
+    view = np.full((92, 100), np.float32(0.05))
+    for row, column, height, width in (wing for name in names for wing in HOUSES[name]):
+        view[row : row + height, column : column + width] = 0.95
+    return view
+
+
+def answered(phrase):
+    """Which houses are marked, by a network that marks all and knows no plan."""
+
+    def ask(phrases):
+        drawings = [houses() if "shaped" in p else houses(*HOUSES) for p in phrases]
+        return [PhraseAnswer(p, d, d, None) for p, d in zip(phrases, drawings, strict=True)]
+
+    marked = ask_and_choose(ask, [phrase])[0].probability > 0.5
+    return {name for name in HOUSES if (marked & (houses(name) > 0.5)).any()}
+
+
+@pytest.mark.parametrize(
+    ("phrase", "meant"),
+    [
+        ("all l-shaped houses", {"left", "right"}),
+        ("the two l-shaped houses", {"left", "right"}),
+        ("the t-shaped house", {"t"}),
+        ("the l-shaped house in the south", {"right"}),
+        ("the northernmost l-shaped house", {"left"}),
+        ("the u-shaped house", set()),
+    ],
+)
+def test_houses_are_chosen_by_the_plan_that_their_outlines_show(phrase, meant):
+    assert answered(phrase) == meant
+
+
+def test_one_of_a_plan_is_the_likeliest():
+    assert len(answered("the l-shaped house")) == 1
+    assert answered("the l-shaped house") < {"left", "right"}
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,13 @@ def centres_of(parts: Parts) -> NDArray[np.float64]:
     return centres
 
 
+def boxes_of(parts: Parts) -> NDArray[np.int64]:
+    """N x 4: first row and column of each part, and those after its last."""
+    low = (1 - parts.edge[:, [2, 0]]) / 2 * parts.shape
+    high = (1 + parts.edge[:, [3, 1]]) / 2 * parts.shape
+    return np.concatenate([low, high], axis=1).round().astype(np.int64)
+
+
 def from_centres(parts: Parts, places: NDArray[np.float64]) -> NDArray[np.float64]:
     """Cells from each part's centre to the nearest of some places."""
     tree = shapely.STRtree(shapely.points(places))

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsrefseg.geo.windows import BandBlender, Span, WorkingGrid, mirrored, plan_windows
-from rsrefseg.predict.choosing import Choice, asked_for, chosen, read_choices
+from rsrefseg.predict.choices import Choice
+from rsrefseg.predict.choosing import asked_for, chosen, read_choices
 from rsrefseg.predict.phrases import needs_whole_scene
 from rsrefseg.predict.plan import OVERLAP_SHARE
 from rsrefseg.predict.types import Predictor

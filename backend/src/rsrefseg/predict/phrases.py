@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from rsrefseg.errors import PhraseError
 from rsrefseg.models.tokenizer import split_words
-from rsrefseg.predict.choosing import read_choice
+from rsrefseg.predict.choices import read_choice
 
 MAX_PHRASES = 256
 # A word of English takes about eight characters with its blank, and at least one token.

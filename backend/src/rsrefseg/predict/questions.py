@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rsrefseg.geo.parts import covered, in_cells, polygon_parts, polygon_reference
 from rsrefseg.geo.polygons import LEVELS, PolygonFeature, PolygonOptions
 from rsrefseg.geo.within import Area
-from rsrefseg.predict.choosing import Choice, read_choice
+from rsrefseg.predict.choices import Choice, read_choice
 from rsrefseg.predict.drawing import Verdict, blended_bands, draw_phrase
 from rsrefseg.predict.look import Cancelled
 from rsrefseg.predict.plan import ScenePlan
