@@ -228,14 +228,19 @@ def houses(*names):
     return view
 
 
-def answered(phrase):
-    """Which houses are marked, by a network that marks all and knows no plan."""
+def shaped(phrase):
+    """The answer of a network that marks all houses, knows no plan and is always sure."""
 
     def ask(phrases):
         drawings = [houses() if "shaped" in p else houses(*HOUSES) for p in phrases]
-        return [PhraseAnswer(p, d, d, None) for p, d in zip(phrases, drawings, strict=True)]
+        return [PhraseAnswer(p, d, d, 0.9) for p, d in zip(phrases, drawings, strict=True)]
 
-    marked = ask_and_choose(ask, [phrase])[0].probability > 0.5
+    return ask_and_choose(ask, [phrase])[0]
+
+
+def answered(phrase):
+    """Which houses are marked."""
+    marked = shaped(phrase).probability > 0.5
     return {name for name in HOUSES if (marked & (houses(name) > 0.5)).any()}
 
 
@@ -252,6 +257,15 @@ def answered(phrase):
 )
 def test_houses_are_chosen_by_the_plan_that_their_outlines_show(phrase, meant):
     assert answered(phrase) == meant
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    ["the u-shaped house", "u-shaped houses", "the u-shaped house in the south"],
+)
+def test_where_nothing_has_the_plan_nothing_is_there(phrase):
+    assert shaped(phrase).presence == 0
+    assert shaped(phrase.replace("u-", "l-")).presence == 0.9
 
 
 def test_one_of_a_plan_is_the_likeliest():

@@ -21,7 +21,7 @@ from rsrefseg.predict.types import PhraseAnswer
 # A pixel is a thing's where its probability is above this.
 IN = 0.5
 # An outline surely, and perhaps, has a ground plan if the network says so with this probability.
-PLAN_CLEAR, PLAN_POSSIBLE = 0.6, 0.1
+PLAN_CLEAR, PLAN_POSSIBLE = 0.6, 0.2
 # Pixels around a chosen part whose lower probabilities stay, for a lower threshold to reach.
 MARGIN_PX = 3
 
@@ -31,7 +31,8 @@ def ask_and_choose(
 ) -> list[PhraseAnswer]:
     """Answers to phrases, those that ask for a choice made by it.
 
-    Presence and heat stay the model's own for the whole phrase.
+    Presence and heat stay the model's own for the whole phrase; but where nothing has the ground
+    plan that it names, presence is 0, which the model itself does not learn to say.
 
     Args:
         ask: gives the model's answers.
@@ -43,7 +44,12 @@ def ask_and_choose(
     choices = {p: choice for p, choice in within.items() if choice.plan} | choices
     said = {answer.phrase: answer for answer in ask(asked_for(phrases, choices))}
     maps = chosen({phrase: answer.probability for phrase, answer in said.items()}, choices)
-    return [replace(said[phrase], probability=maps[phrase]) for phrase in phrases]
+    absent = {p for p, choice in choices.items() if choice.plan and maps[p] is said[p].probability}
+    answers = [replace(said[phrase], probability=maps[phrase]) for phrase in phrases]
+    return [
+        replace(answer, presence=0.0) if absent & _behind(answer.phrase, choices) else answer
+        for answer in answers
+    ]
 
 
 def read_choices(phrases: Sequence[str]) -> dict[str, Choice]:
@@ -101,6 +107,11 @@ def choose(
     near = inside[box] | (label[box] < 0)
     kept[box] = np.where(near, things[box], 0)
     return kept
+
+
+def _behind(phrase: str, choices: Mapping[str, Choice]) -> set[str]:
+    """A phrase, and what it chooses among and by."""
+    return {phrase, *(choices[phrase].asked if phrase in choices else ())}
 
 
 def _of_plan(

@@ -223,7 +223,7 @@ def main() -> int:
     parser.add_argument("--examples", type=Path, help="a .npz: used if there, else written")
     parser.add_argument("--seed", type=int, default=320_000, help="the first scene's")
     parser.add_argument("--scenes", type=int, default=12_000)
-    parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
     if args.examples and args.examples.exists():
