@@ -210,9 +210,7 @@ def centres_of(parts: Parts) -> NDArray[np.float64]:
 
 def boxes_of(parts: Parts) -> NDArray[np.int64]:
     """N x 4: first row and column of each part, and those after its last."""
-    low = (1 - parts.edge[:, [2, 0]]) / 2 * parts.shape
-    high = (1 + parts.edge[:, [3, 1]]) / 2 * parts.shape
-    return np.concatenate([low, high], axis=1).round().astype(np.int64)
+    return np.concatenate(_corners_of(parts), axis=1).round().astype(np.int64)
 
 
 def from_centres(parts: Parts, places: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -226,9 +224,15 @@ def from_centres(parts: Parts, places: NDArray[np.float64]) -> NDArray[np.float6
 
 def from_boxes(parts: Parts, places: NDArray[np.float64]) -> NDArray[np.float64]:
     """Cells from each part's bounding box to the nearest of some places."""
-    low = (1 - parts.edge[:, [2, 0]]) / 2 * parts.shape
-    high = (1 + parts.edge[:, [3, 1]]) / 2 * parts.shape
     away = [
-        np.maximum(np.maximum(a - places, places - b), 0) for a, b in zip(low, high, strict=True)
+        np.maximum(np.maximum(a - places, places - b), 0)
+        for a, b in zip(*_corners_of(parts), strict=True)
     ]
     return np.array([np.hypot(*one.T).min() for one in away])
+
+
+def _corners_of(parts: Parts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """N x 2 each: rows and columns where each part's box begins and ends."""
+    low: NDArray[np.float64] = (1 - parts.edge[:, [2, 0]]) / 2 * parts.shape
+    high: NDArray[np.float64] = (1 + parts.edge[:, [3, 1]]) / 2 * parts.shape
+    return low, high
