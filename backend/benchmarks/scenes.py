@@ -19,10 +19,9 @@ import cv2
 import numpy as np
 from _machine import machine
 from rsrefseg.data.generated import write_scene
-from rsrefseg.scenes.layouts import make_world
 from rsrefseg.scenes.phrases import speak
 from rsrefseg.scenes.render import render
-from rsrefseg.scenes.scene import draw_resolution, generate
+from rsrefseg.scenes.scene import draw_world, generate
 from rsrefseg.scenes.view import look
 
 OUT = Path(__file__).resolve().parents[2] / "build" / "bench" / "scenes.json"
@@ -79,7 +78,6 @@ def _stages(seed: int, size_px: int, phrases: int, folder: Path) -> Iterator[flo
     scene = generate(seed, size_px, phrases=phrases)
     (folder / "images").mkdir(exist_ok=True)
     rng = np.random.default_rng(seed)
-    res = draw_resolution(rng)
     last = time.process_time()
 
     def lap() -> float:
@@ -87,7 +85,7 @@ def _stages(seed: int, size_px: int, phrases: int, folder: Path) -> Iterator[flo
         before, last = last, time.process_time()
         return last - before
 
-    world = make_world(rng, size_px * res, size_px * res)
+    world, res = draw_world(rng, (size_px, size_px))
     yield lap()
     picture = render(world, rng, (size_px, size_px), res)
     yield lap()

@@ -92,10 +92,7 @@ def outline_crops(
         down, along = at[0].start - row, at[1].start - col
         square[down : down + own.shape[0], along : along + own.shape[1]] = own
         crops[i] = functional.interpolate(
-            torch.from_numpy(square)[None, None],
-            (CROP_PX, CROP_PX),
-            mode="bilinear",
-            antialias=True,
+            torch.from_numpy(square)[None, None], CROP_PX, mode="bilinear", antialias=True
         )[0]
     return crops
 

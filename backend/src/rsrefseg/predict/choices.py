@@ -102,7 +102,7 @@ _SHAPED = (
 )
 # What comes before "L-shaped" says more than of what colour or kind the thing is.
 _MORE = re.compile(r"\b(?:the|an?|except|but|not|other|than|and|or)\b")
-_SEVERAL = re.compile(r"(?:all|every|each|both)\b")
+_SEVERAL = "all|every|each|both"
 
 
 References = Sequence[Reference]
@@ -144,7 +144,8 @@ def read_choice(phrase: str) -> Choice | None:
     Args:
         phrase: a tidy phrase.
     """
-    text = re.sub(r"^(?:all |every |each |both )?(?:of )?(?:the )?", "", phrase.lower().rstrip("."))
+    lower = phrase.lower().rstrip(".")
+    text = re.sub(rf"^(?:(?:{_SEVERAL}) )?(?:of )?(?:the )?", "", lower)
     text = re.sub(rf"{_OF_VIEW}$", "", text)
     for form in _RANKED:
         if found := form.fullmatch(text):
@@ -170,7 +171,7 @@ def read_choice(phrase: str) -> Choice | None:
         # On which side of a road, or along it, the network tells better than its centre does.
         if things and not any(_LONG.search(_TAIL.split(one)[0]) for one in by):
             return Choice(things, _related(found), by, whole=False)
-    return _shaped(text, several=bool(_SEVERAL.match(phrase.lower())))
+    return _shaped(text, several=bool(re.match(rf"(?:{_SEVERAL})\b", lower)))
 
 
 def _shaped(text: str, *, several: bool) -> Choice | None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rsrefseg.geo.parts import Parts, boxes_of, find_parts, find_reference
+from rsrefseg.geo.parts import boxes_of, find_parts, find_reference
 from rsrefseg.models.ground_plan import PLANS, load_ground_plan_net, outline_crops
 from rsrefseg.predict.choices import Choice, read_choice
 from rsrefseg.predict.types import PhraseAnswer
@@ -45,11 +45,12 @@ def ask_and_choose(
     said = {answer.phrase: answer for answer in ask(asked_for(phrases, choices))}
     maps = chosen({phrase: answer.probability for phrase, answer in said.items()}, choices)
     absent = {p for p, choice in choices.items() if choice.plan and maps[p] is said[p].probability}
-    answers = [replace(said[phrase], probability=maps[phrase]) for phrase in phrases]
-    return [
-        replace(answer, presence=0.0) if absent & _behind(answer.phrase, choices) else answer
-        for answer in answers
-    ]
+
+    def presence(phrase: str) -> float | None:
+        asked = choices[phrase].asked if phrase in choices else ()
+        return 0.0 if absent.intersection((phrase, *asked)) else said[phrase].presence
+
+    return [replace(said[p], probability=maps[p], presence=presence(p)) for p in phrases]
 
 
 def read_choices(phrases: Sequence[str]) -> dict[str, Choice]:
@@ -97,7 +98,11 @@ def choose(
     if not len(parts.area):
         return own
     references = [find_reference(one > IN, label, len(parts.area)) for one in by]
-    meant = np.flatnonzero(choice.pick(parts, references) & _of_plan(choice, things, parts, label))
+    picked = choice.pick(parts, references)
+    if choice.plan is not None:
+        crops = outline_crops(things, label, boxes_of(parts))
+        picked &= _of_plan(load_ground_plan_net().plans(crops), choice.plan, choice.count)
+    meant = np.flatnonzero(picked)
     if not len(meant):
         return own
     inside = np.isin(label, meant)
@@ -109,22 +114,18 @@ def choose(
     return kept
 
 
-def _behind(phrase: str, choices: Mapping[str, Choice]) -> set[str]:
-    """A phrase, and what it chooses among and by."""
-    return {phrase, *(choices[phrase].asked if phrase in choices else ())}
+def _of_plan(told: NDArray[np.float32], plan: str, count: int | None) -> NDArray[np.bool_]:
+    """Which parts have a ground plan, and of those so many as are meant, the likeliest.
 
-
-def _of_plan(
-    choice: Choice, things: NDArray[np.float32], parts: Parts, label: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Which parts have the ground plan that a choice names; all where it names none."""
-    if choice.plan is None:
-        return np.ones(len(parts.area), dtype=np.bool_)
-    told = load_ground_plan_net().plans(outline_crops(things, label, boxes_of(parts)))
-    likely = told[:, PLANS.index(choice.plan)]
+    Args:
+        told: N x len(PLANS), how likely each part has each plan.
+        plan: one of `PLANS`.
+        count: None means all.
+    """
+    likely = told[:, PLANS.index(plan)]
     meant: NDArray[np.bool_] = likely > PLAN_CLEAR
-    if choice.count is not None or not meant.any():
-        best = np.argsort(-likely, kind="stable")[: choice.count or 1]
+    if count is not None or not meant.any():
+        best = np.argsort(-likely, kind="stable")[: count or 1]
         meant[:] = False
         meant[best] = likely[best] > PLAN_POSSIBLE
     return meant

@@ -13,6 +13,7 @@ from rsrefseg.scenes.layouts import make_world
 from rsrefseg.scenes.phrases import speak
 from rsrefseg.scenes.render import render
 from rsrefseg.scenes.view import View, look
+from rsrefseg.scenes.world import World
 
 MIN_RESOLUTION_M, MAX_RESOLUTION_M = 0.1, 2.0
 
@@ -64,6 +65,31 @@ def draw_resolution(rng: np.random.Generator) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
+def draw_world(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    resolution_m: float | None = None,
+    layout: str | None = None,
+) -> tuple[World, float]:
+    """The world that a scene shows, not yet rendered, and its metres per pixel.
+
+    Args:
+        rng: fresh from the scene's seed; rendering goes on with it.
+        shape: rows and columns of the picture.
+        resolution_m: metres per pixel, 0.1 to 2; drawn at random if not given.
+        layout: kind of place; drawn at random if not given.
+
+    Raises:
+        ConfigError: the resolution is out of range.
+    """
+    drawn = draw_resolution(rng)
+    res = drawn if resolution_m is None else resolution_m
+    if not MIN_RESOLUTION_M <= res <= MAX_RESOLUTION_M:
+        raise ConfigError(f"A scene's resolution lies between 0.1 and 2 m per pixel, not at {res}.")
+    rows, cols = shape
+    return make_world(rng, cols * res, rows * res, layout), res
+
+
 def generate(
     seed: int,
     size_px: int | tuple[int, int] = 256,
@@ -87,16 +113,12 @@ def generate(
     Raises:
         ConfigError: an argument is out of range.
     """
-    rows, cols = (size_px, size_px) if isinstance(size_px, int) else size_px
-    if min(rows, cols) < 32:
+    shape = (size_px, size_px) if isinstance(size_px, int) else size_px
+    if min(shape) < 32:
         raise ConfigError("A scene has at least 32 pixels a side; choose a larger size.")
     rng = np.random.default_rng(seed)
-    drawn = draw_resolution(rng)
-    res = drawn if resolution_m is None else resolution_m
-    if not MIN_RESOLUTION_M <= res <= MAX_RESOLUTION_M:
-        raise ConfigError(f"A scene's resolution lies between 0.1 and 2 m per pixel, not at {res}.")
-    world = make_world(rng, cols * res, rows * res, layout)
-    picture = render(world, rng, (rows, cols), res)
+    world, res = draw_world(rng, shape, resolution_m, layout)
+    picture = render(world, rng, shape, res)
     view = look(world, picture, res)
     drafts = speak(view, rng, phrases, kind_weights, typos)
     masks: dict[tuple[int, ...], NDArray[np.bool_]] = {}

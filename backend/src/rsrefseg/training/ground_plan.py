@@ -28,8 +28,7 @@ from rsrefseg.geo.parts import boxes_of, find_parts
 from rsrefseg.models.ground_plan import CROP_PX, PLANS, GroundPlanNet, outline_crops
 from rsrefseg.predict.choosing import IN
 from rsrefseg.predict.segmenter import Segmenter
-from rsrefseg.scenes.layouts import make_world
-from rsrefseg.scenes.scene import draw_resolution, generate
+from rsrefseg.scenes.scene import draw_world, generate
 from rsrefseg.scenes.view import Seen, View
 
 _SCENE_PX = 256
@@ -67,12 +66,13 @@ def examples(weights: Path, seeds: Iterable[int]) -> Examples:
         plans += told
         of_seed += [seed] * len(told)
     every = torch.cat(crops)[:, 0].mul(255).round().to(torch.uint8).numpy()
-    sure = np.array(plans) != _DOUBTFUL
-    return {
-        "crops": every[sure],
-        "plans": np.array(plans, np.int64)[sure],
-        "seeds": np.array(of_seed, np.int64)[sure],
+    found = {
+        "crops": every,
+        "plans": np.array(plans, np.int64),
+        "seeds": np.array(of_seed, np.int64),
     }
+    sure = found["plans"] != _DOUBTFUL
+    return {name: values[sure] for name, values in found.items()}
 
 
 def drawn(count: int, seed: int = 0) -> Examples:
@@ -126,9 +126,8 @@ def fit(found: Examples, epochs: int, seed: int = 0) -> tuple[GroundPlanNet, dic
 
 def _is_worth_it(seed: int) -> bool:
     """Whether a scene has a building that few have, found before it is rendered."""
-    rng = np.random.default_rng(seed)
-    side_m = _SCENE_PX * draw_resolution(rng)
-    world = make_world(rng, side_m, side_m)
+    world, resolution_m = draw_world(np.random.default_rng(seed), (_SCENE_PX, _SCENE_PX))
+    side_m = _SCENE_PX * resolution_m
     plans = {
         e.shape
         for e in world.entities
@@ -233,7 +232,8 @@ def main() -> int:
         if args.examples:
             np.savez_compressed(args.examples, allow_pickle=False, **found)
     counts = np.bincount(found["plans"], minlength=len(PLANS)).tolist()
-    print("outlines:", dict(zip(PLANS, counts, strict=True)), flush=True)
+    outlines = dict(zip(PLANS, counts, strict=True))
+    print("outlines:", outlines, flush=True)
     more = drawn(len(found["plans"]) // _SEEN_FOR_A_DRAWN)
     learnt = {name: np.concatenate([found[name], more[name]]) for name in found}
     net, precision = fit(learnt, args.epochs)
@@ -241,8 +241,8 @@ def main() -> int:
         "first_seed": args.seed,
         "scenes": args.scenes,
         "epochs": args.epochs,
-        "outlines": dict(zip(PLANS, counts, strict=True)),
-        "drawn": len(learnt["plans"]) - len(found["plans"]),
+        "outlines": outlines,
+        "drawn": len(more["plans"]),
         "average_precision": precision,
     }
     state = net.state_dict().items()
